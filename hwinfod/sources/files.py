@@ -12,7 +12,7 @@ import os
 import stat
 from dataclasses import dataclass
 
-from hwinfod.core.errors import ParseError, ReadError, from_os_error
+from hwinfod.errors import ParseError, ReadError, from_os_error
 
 _PAGE = 4096
 _LIMIT = 16 << 20
@@ -21,7 +21,7 @@ _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 
 @dataclass(frozen=True, slots=True)
 class Roots:
-    """Where the kernel's file systems and the host's root are: settings `path.procfs`, `.sysfs`, `.rootfs`."""
+    """Where the kernel's file systems and the host's root are: settings `path.*`."""
 
     procfs: str = "/proc"
     sysfs: str = "/sys"
@@ -43,7 +43,7 @@ class Attribute:
 
     The descriptor is kept while the file is the kernel's own (it has no blocks); a file on a real disk, as
     in a fixture tree, may be replaced by rename and is opened each time.
-    Source: Documentation/filesystems/sysfs.rst (an attribute's value fits a page and is made anew at offset 0).
+    Source: Documentation/filesystems/sysfs.rst (a value fits a page, made anew at offset 0).
     """
 
     __slots__ = ("_fd", "path")
@@ -143,7 +143,7 @@ def read_optional(path: str, limit: int = 65536) -> bytes | None:
 
 
 def read_text(path: str, limit: int = 4096) -> str:
-    """A fact for a label: decoded, control characters and outer white space removed; "" where there is none."""
+    """A fact for a label: decoded, control characters and outer space removed; "" where there is none."""
     data = read_optional(path, limit)
     return "" if data is None else clean_text(data)
 
