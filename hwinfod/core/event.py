@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: MIT
+"""Events: what happened, when, to what. 10,000 are kept; the same thing again within a minute is one event."""
+
+from __future__ import annotations
+
+import enum
+import threading
+from collections import deque
+from dataclasses import dataclass, replace
+from itertools import count
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hwinfod.core.clock import Clock
+
+KEPT = 10_000
+COALESCE_SECONDS = 60
+MOST_ATTRIBUTES = 16
+_LONGEST_TEXT = 500
+
+
+class EventKind(enum.Enum):
+    """The closed list of what an event can be."""
+
+    CLOCK_STEP = "clock step"
+    COLLECTOR_FAILED = "collector failed"
+    COLLECTOR_RECOVERED = "collector recovered"
+    COLLECTOR_STUCK = "collector stuck"
+    CONFIG_RELOADED = "configuration reloaded"
+    CONFIG_REFUSED = "configuration refused"
+    DAEMON_STARTED = "daemon started"
+    DEVICE_ADDED = "device added"
+    DEVICE_CHANGED = "device changed"
+    DEVICE_LOST = "device lost"
+    DEVICE_RETURNED = "device returned"
+    ERRORS_ROSE = "error counter rose"
+    FILESYSTEM_HUNG = "filesystem hung"
+    FILESYSTEM_RECOVERED = "filesystem recovered"
+    LINK_DOWN = "link down"
+    LINK_UP = "link up"
+    MEMORY_ERROR = "memory error"
+    OOM_KILL = "out-of-memory kill"
+    PCIE_ERROR = "PCIe error"
+
+
+class Severity(enum.IntEnum):
+    """How much it matters. Only what needs a person soon is critical."""
+
+    INFO = 0
+    WARNING = 1
+    CRITICAL = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened `count` times between `first_wall_ns` and `last_wall_ns`.
+
+    `id` grows by one an event and never returns; `version` is the id counter's value when it last changed, so
+    that a reader can ask for what is new. `device` and `owner` are ids, "" where there is none.
+    """
+
+    id: int
+    version: int
+    kind: EventKind
+    severity: Severity
+    text: str
+    device: str
+    owner: str
+    attributes: Mapping[str, str]
+    count: int
+    first_wall_ns: int
+    last_wall_ns: int
+    boottime_ns: int
+
+
+class EventLog:
+    """The events kept in memory. Any thread adds; a snapshot is a list of immutable events."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._versions = count(1)
+        self._events: deque[Event] = deque(maxlen=KEPT)
+        self._recent: dict[tuple[EventKind, str, str], int] = {}
+        self.version = 0
+
+    def add(
+        self,
+        kind: EventKind,
+        severity: Severity,
+        text: str,
+        *,
+        device: str = "",
+        owner: str = "",
+        key: str = "",
+        attributes: Mapping[str, str] | None = None,
+    ) -> None:
+        """Something happened. The same (kind, device, key) within a minute of its first time is counted, not added."""
+        with self._lock:
+            now = self._clock.wall_ns()
+            self.version = version = next(self._versions)
+            index = self._find_recent(kind, device, key, now)
+            if index is not None:
+                event = self._events[index]
+                self._events[index] = replace(
+                    event,
+                    version=version,
+                    count=event.count + 1,
+                    last_wall_ns=now,
+                    severity=max(event.severity, severity),
+                )
+                return
+            self._recent[(kind, device, key)] = version
+            self._events.append(
+                Event(
+                    id=version,
+                    version=version,
+                    kind=kind,
+                    severity=severity,
+                    text=text[:_LONGEST_TEXT],
+                    device=device,
+                    owner=owner,
+                    attributes=_bounded(attributes or {}),
+                    count=1,
+                    first_wall_ns=now,
+                    last_wall_ns=now,
+                    boottime_ns=self._clock.boottime_ns(),
+                )
+            )
+
+    def _find_recent(self, kind: EventKind, device: str, key: str, now: int) -> int | None:
+        """Where the event stands that this one repeats. Forgets what is older than a minute on the way."""
+        oldest = now - COALESCE_SECONDS * 1_000_000_000
+        if len(self._recent) > 256:
+            living = {e.id for e in self._events if e.first_wall_ns >= oldest}
+            self._recent = {k: id_ for k, id_ in self._recent.items() if id_ in living}
+        id_ = self._recent.get((kind, device, key))
+        if id_ is None:
+            return None
+        for index in range(len(self._events) - 1, -1, -1):
+            event = self._events[index]
+            if event.id == id_:
+                return index if oldest <= event.first_wall_ns <= now else None
+            if event.id < id_:
+                return None
+        return None
+
+    def since(self, version: int) -> list[Event]:
+        """Events that are new or were counted up since a version, oldest first; all of them since 0."""
+        with self._lock:
+            return [event for event in self._events if event.version > version]
+
+
+def _bounded(attributes: Mapping[str, str]) -> Mapping[str, str]:
+    return {k: str(v)[:_LONGEST_TEXT] for k, v in list(attributes.items())[:MOST_ATTRIBUTES]}

@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: MIT
+"""The ring: the recent history of all tables, in sealed blocks under one byte budget.
+
+A table's lane appends; anyone reads. Each table has an open block of at most 60 raw rows; it is sealed when it is
+full, when the wall clock was stepped, or when a quarter of its columns are dead.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from hwinfod.core.block import Block, Row, seal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from hwinfod.core.codec import Value
+    from hwinfod.core.series import Layout, Series
+
+BLOCK_ROWS = 60
+_STEP_NS = 100_000_000  # a wall clock that moved more than this against boot time was stepped, not slewed
+_RAW_VALUE_BYTES = 32  # a list slot and a boxed number: what an open row costs
+
+
+@dataclass(slots=True)
+class History:
+    """The blocks of one table, oldest first, and its open rows."""
+
+    table: str
+    wall_offset_ns: int = 0
+    blocks: deque[Block] = field(default_factory=deque)
+    rows: list[Row] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """Values of one series in time order. `wall_ns[i]` is when `values[i]` was sampled, by the clock of that time."""
+
+    series: Series
+    wall_ns: list[int]
+    values: list[Value]
+
+
+class Ring:
+    """History of every table: at most `budget_bytes` and `duration_seconds`, the oldest block goes first."""
+
+    def __init__(self, budget_bytes: int, duration_seconds: float) -> None:
+        self._budget = budget_bytes
+        self._duration_ns = int(duration_seconds * 1e9)
+        self._lock = threading.Lock()
+        self._tables: dict[str, History] = {}
+        self._sealed_bytes = 0
+
+    def append(self, table: str, row: Row, wall_offset_ns: int) -> None:
+        """Records a published row. Called by the table's own lane only."""
+        history = self._tables.get(table)
+        if history is None:
+            with self._lock:
+                history = self._tables[table] = History(table)
+        rows = history.rows
+        if rows and (len(rows) >= BLOCK_ROWS or self._ends(history, row, wall_offset_ns)):
+            self._seal(history)
+        if not history.rows:
+            history.wall_offset_ns = wall_offset_ns
+        history.rows.append(row)
+
+    def _ends(self, history: History, row: Row, wall_offset_ns: int) -> bool:
+        if abs(wall_offset_ns - history.wall_offset_ns) > _STEP_NS:
+            return True
+        first, now = history.rows[0].layout, row.layout
+        if first is now:
+            return False
+        living = set(now.columns)
+        dead = sum(1 for series in first.columns if series not in living)
+        return dead * 4 > len(first)
+
+    def _seal(self, history: History) -> None:
+        rows = history.rows
+        block = seal(rows, history.wall_offset_ns)  # outside the lock: it takes milliseconds
+        with self._lock:
+            history.blocks.append(block)
+            history.rows = []
+            self._sealed_bytes += block.size_bytes
+            self._evict(rows[-1].boottime_ns)
+
+    def _evict(self, now_ns: int) -> None:
+        for history in self._tables.values():
+            if history.rows and now_ns - history.rows[-1].boottime_ns > self._duration_ns:
+                history.rows = []
+        while True:
+            oldest = min(
+                (h for h in self._tables.values() if h.blocks),
+                key=lambda h: h.blocks[0].last_boottime_ns,
+                default=None,
+            )
+            if oldest is None:
+                return
+            block = oldest.blocks[0]
+            old = now_ns - block.last_boottime_ns > self._duration_ns
+            if not old and self._sealed_bytes + self._open_bytes() <= self._budget:
+                return
+            oldest.blocks.popleft()
+            self._sealed_bytes -= block.size_bytes
+
+    def _open_bytes(self) -> int:
+        return sum(_RAW_VALUE_BYTES * len(h.rows) * len(h.rows[-1].values) for h in self._tables.values() if h.rows)
+
+    def resize(self, budget_bytes: int, duration_seconds: float) -> None:
+        """New limits; they take hold as the next block is sealed."""
+        self._budget = budget_bytes
+        self._duration_ns = int(duration_seconds * 1e9)
+
+    def size_bytes(self) -> int:
+        """What the history occupies: sealed blocks, and the open rows by estimate."""
+        with self._lock:
+            return self._sealed_bytes + self._open_bytes()
+
+    def oldest_wall_ns(self) -> int | None:
+        """When the oldest recorded sample was taken; None while there is none."""
+        with self._lock:
+            starts = [
+                h.blocks[0].first_boottime_ns + h.blocks[0].wall_offset_ns
+                if h.blocks
+                else h.rows[0].boottime_ns + h.wall_offset_ns
+                for h in self._tables.values()
+                if h.blocks or h.rows
+            ]
+        return min(starts, default=None)
+
+    def blocks(self, table: str) -> list[Block]:
+        """The sealed blocks of a table, oldest first."""
+        with self._lock:
+            history = self._tables.get(table)
+            return list(history.blocks) if history else []
+
+    def find(self, metric: str) -> dict[Series, str]:
+        """All recorded series of a metric, the dead ones too, each with the table that holds it."""
+        found: dict[Series, str] = {}
+        for table, layout in self._layouts():
+            for series in layout.columns:
+                if series is not None and series.metric.name == metric:
+                    found[series] = table
+        return found
+
+    def _layouts(self) -> Iterable[tuple[str, Layout]]:
+        with self._lock:
+            found: dict[Layout, str] = {}
+            for history in self._tables.values():
+                found.update((block.layout, history.table) for block in history.blocks)
+                found.update((row.layout, history.table) for row in history.rows)
+        return [(table, layout) for layout, table in found.items()]
+
+    def read(self, table: str, series: Series, start_ns: int, end_ns: int) -> Points:
+        """The values of a series between two wall-clock times (nanoseconds since 1970, both inclusive)."""
+        with self._lock:
+            history = self._tables.get(table)
+            blocks = list(history.blocks) if history else []
+            rows = list(history.rows) if history else []
+            offset = history.wall_offset_ns if history else 0
+        points = Points(series, [], [])
+        for block in blocks:
+            first, last = block.first_boottime_ns + block.wall_offset_ns, block.last_boottime_ns + block.wall_offset_ns
+            if first > end_ns or last < start_ns:
+                continue
+            values = block.read(series)
+            if values is None:
+                continue
+            times = [time + block.wall_offset_ns for time in block.boottimes_ns()]
+            inside = start_ns <= first and last <= end_ns
+            _extend(points, zip(times, values), None if inside else (start_ns, end_ns))
+        _extend(points, _from_rows(rows, series, offset), (start_ns, end_ns))
+        return points
+
+    def rows(self, table: str, last: int) -> list[Row]:
+        """The newest open rows of a table, at most `last`, oldest first."""
+        with self._lock:
+            history = self._tables.get(table)
+            rows = history.rows if history else []
+            return list(islice(rows, max(0, len(rows) - last), None))
+
+
+def _extend(points: Points, pairs: Iterable[tuple[int, Value]], limits: tuple[int, int] | None) -> None:
+    for time, value in pairs:
+        if limits is None or limits[0] <= time <= limits[1]:
+            points.wall_ns.append(time)
+            points.values.append(value)
+
+
+def _from_rows(rows: Iterable[Row], series: Series, wall_offset_ns: int) -> Iterator[tuple[int, Value]]:
+    for row in rows:
+        position = row.layout.position(series)
+        if position is not None:
+            yield row.boottime_ns + wall_offset_ns, row.values[position]

@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: MIT
+"""The one wrapper: runs a collector's beats, times and counts them, and keeps its failures to itself."""
+
+from __future__ import annotations
+
+import enum
+import logging
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from hwinfod.core.collector import Collector, Context
+from hwinfod.core.event import EventKind, Severity
+from hwinfod.core.table import Table
+from hwinfod.errors import Absent, HwinfodError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hwinfod.core.host import Host
+    from hwinfod.settings import Settings
+
+log = logging.getLogger("hwinfod.collector")
+
+RESCAN_SECONDS = 10.0
+_FAILURES_TO_REOPEN = 3
+_MOST_SKIPS_LOGGED = 20
+
+
+class State(enum.Enum):
+    """What a collector is doing. `ABSENT`: this host has no such hardware, which is normal."""
+
+    STARTING = "starting"
+    OK = "ok"
+    ABSENT = "absent"
+    FAILING = "failing"
+
+
+@dataclass(slots=True)
+class Health:
+    """A collector's own figures, written by its lane and read by anyone.
+
+    `busy_since` is the monotonic time at which the running call began, None between calls; `step` names that
+    call; `stuck` is set by the supervisor; `skipped` are the things that cost only themselves this tick.
+    """
+
+    name: str
+    lane: str
+    state: State = State.STARTING
+    reason: str = ""
+    runs: int = 0
+    failures: int = 0
+    overruns: int = 0
+    duration_seconds: float | None = None
+    cpu_seconds: float = 0.0
+    last_success_wall_ns: int | None = None
+    busy_since: float | None = None
+    step: str = ""
+    stuck: bool = False
+    skipped: dict[str, str] = field(default_factory=dict)
+
+
+class Runner:
+    """Runs one collector on its lane. Nothing that a collector does leaves `run`."""
+
+    def __init__(self, kind: type[Collector], host: Host, settings: Settings, intervals: Mapping[str, float]) -> None:
+        self.kind = kind
+        self.intervals = dict(intervals)
+        self.health = Health(kind.name, kind.lane)
+        self.tables = {
+            method: Table(kind.table_name(method), kind.name, seconds, host.series)
+            for method, seconds in self.intervals.items()
+        }
+        self._host = host
+        self._settings = settings
+        self._collector: Collector | None = None
+        self._failures_in_a_row = 0
+        self._skipped_before: dict[str, str] = {}
+
+    @property
+    def is_open(self) -> bool:
+        return self._collector is not None
+
+    def wait_seconds(self, method: str) -> float:
+        """How often a beat is due: its interval, or the rescan while the hardware is not there."""
+        interval = self.intervals[method]
+        return interval if self.is_open else max(interval, RESCAN_SECONDS)
+
+    def run(self, method: str) -> None:
+        """One tick of one beat; opens the collector first where it is not open."""
+        health = self.health
+        clock = self._host.clock
+        health.busy_since = begun = clock.monotonic()
+        health.step = method
+        cpu = time.thread_time()
+        try:
+            self._tick(method)
+        except Absent as absent:
+            self._close()
+            self._enter(State.ABSENT, str(absent))
+        except Exception as error:  # the isolation that this wrapper is for
+            self._fail(error)
+        finally:
+            health.duration_seconds = clock.monotonic() - begun
+            health.cpu_seconds += time.thread_time() - cpu
+            health.busy_since = None
+            health.runs += 1
+
+    def _tick(self, method: str) -> None:
+        collector = self._collector
+        if collector is None:
+            for table in self.tables.values():
+                table.begin()
+            collector = self.kind(Context(self._host, self._settings, self.tables, self.health))
+            collector.open()
+            self._collector = collector
+        table = self.tables[method]
+        boottime_ns = self._host.clock.boottime_ns()
+        self.health.skipped = {}
+        table.begin()
+        getattr(collector, method)()
+        row = table.publish(boottime_ns)
+        self._host.ring.append(table.name, row, self._host.clock.wall_offset_ns())
+        self.health.last_success_wall_ns = self._host.clock.wall_ns()
+        self._failures_in_a_row = 0
+        self._enter(State.OK, "")
+        self._report_skips()
+
+    def _fail(self, error: Exception) -> None:
+        self.health.failures += 1
+        self._failures_in_a_row += 1
+        if isinstance(error, HwinfodError):
+            reason = str(error)
+        else:
+            reason = f"{type(error).__name__}: {error}"
+            log.debug("%s failed", self.kind.name, exc_info=error)
+        self._enter(State.FAILING, reason)
+        if self._failures_in_a_row >= _FAILURES_TO_REOPEN:
+            self._close()
+
+    def _enter(self, state: State, reason: str) -> None:
+        """One log line and one event a change of state, none while it lasts."""
+        health = self.health
+        before = health.state
+        changed = state is not before or (state is State.FAILING and reason != health.reason)
+        health.state, health.reason = state, reason
+        if not changed:
+            return
+        name = self.kind.name
+        if state is State.ABSENT:
+            log.info("%s: not on this host: %s", name, reason)
+        elif state is State.FAILING:
+            log.error("%s: %s", name, reason)
+            self._host.events.add(EventKind.COLLECTOR_FAILED, Severity.WARNING, f"collector {name}: {reason}", key=name)
+        elif before is State.FAILING:
+            log.info("%s: works again", name)
+            self._host.events.add(
+                EventKind.COLLECTOR_RECOVERED, Severity.INFO, f"collector {name} works again", key=name
+            )
+
+    def _report_skips(self) -> None:
+        skipped, before = self.health.skipped, self._skipped_before
+        if skipped == before:
+            return
+        new = [thing for thing in skipped if thing not in before]
+        for thing in new[:_MOST_SKIPS_LOGGED]:
+            log.warning("%s: %s left out: %s", self.kind.name, thing, skipped[thing])
+        if len(new) > _MOST_SKIPS_LOGGED:
+            log.warning("%s: %d more left out", self.kind.name, len(new) - _MOST_SKIPS_LOGGED)
+        back = [thing for thing in before if thing not in skipped]
+        if back:
+            log.info("%s: read again or gone: %s", self.kind.name, ", ".join(back[:_MOST_SKIPS_LOGGED]))
+        self._skipped_before = skipped
+
+    def close(self) -> None:
+        """Closes the collector on its own lane: the daemon stops, or the collector was switched off."""
+        self._close()
+
+    def _close(self) -> None:
+        collector, self._collector = self._collector, None
+        self._failures_in_a_row = 0
+        if collector is not None:
+            try:
+                collector.close()
+            except Exception:  # a broken close must not keep the next open from happening
+                log.exception("%s: close failed", self.kind.name)
+        for table in self.tables.values():
+            table.clear()
