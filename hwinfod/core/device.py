@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from hwinfod.core.metric import Metric
 
 
+MOST_LOST = 256
+
+
 class Status(enum.Enum):
     """Where a device is. `SUSPENDED` sleeps and is not woken; `PASSED_THROUGH` belongs to a virtual machine."""
 
@@ -89,10 +92,23 @@ class Devices:
             self._reporters[device.id] = reporter
             self._publish(devices)
 
+    def reporter(self, id_: str) -> str:
+        """The collector that reports a device, "" for an unknown one."""
+        return self._reporters.get(id_, "")
+
     def _publish(self, devices: dict[str, Device]) -> None:
+        self._forget_oldest_lost(devices)
         if devices != self.current:
             self.version += 1
             self.current = MappingProxyType(devices)
+
+    def _forget_oldest_lost(self, devices: dict[str, Device]) -> None:
+        """Lost devices stay listed, but a host that makes and ends a thousand veth pairs a day keeps a bound."""
+        lost = [device for device in devices.values() if device.status is Status.LOST]
+        lost.sort(key=lambda device: device.status_since_wall_ns)
+        for device in lost[: max(0, len(lost) - MOST_LOST)]:
+            del devices[device.id]
+            self._reporters.pop(device.id, None)
 
     def _update(self, devices: dict[str, Device], device: Device) -> None:
         now = self._clock.wall_ns()

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from hwinfod.core.device import Devices
@@ -35,6 +36,18 @@ class RootPaths(Protocol):
     def root(self, path: str) -> str: ...
 
 
+@dataclass(slots=True)
+class OwnFigures:
+    """What the faces and the composition root count of themselves, for the daemon's own metrics."""
+
+    config_reload_successful: bool = True
+    config_unknown_keys: int = 0
+    textfile_writes: int = 0
+    textfile_write_errors: int = 0
+    http_requests: int = 0
+    http_connections: int = 0
+
+
 class Host:
     """What the daemon knows. `instance` names this run of the daemon; `catalog` maps a metric's name to the metric
     and its collector."""
@@ -49,6 +62,7 @@ class Host:
         self.events = EventLog(clock)
         self.devices = Devices(clock, self.events)
         self.holdings = Holdings()
+        self.own = OwnFigures()
         self.runners: Mapping[str, Runner] = {}
 
     def tables(self) -> list[Table]:

@@ -101,8 +101,8 @@ class Runner:
         except Exception as error:  # the isolation that this wrapper is for
             self._fail(error)
         finally:
-            health.duration_seconds = clock.monotonic() - begun
-            health.cpu_seconds += time.thread_time() - cpu
+            health.duration_seconds = round(clock.monotonic() - begun, 6)
+            health.cpu_seconds = round(health.cpu_seconds + time.thread_time() - cpu, 6)
             health.busy_since = None
             health.runs += 1
 

@@ -31,9 +31,13 @@ class Series:
 
 
 class SeriesIndex:
-    """All living series. Blocks and layouts hold them; what nothing holds is forgotten with its number."""
+    """All living series. Blocks and layouts hold them; what nothing holds is forgotten with its number.
+
+    `dropped` counts the series that a collector left out because its budget was spent.
+    """
 
     def __init__(self) -> None:
+        self.dropped = 0
         self._lock = threading.Lock()
         self._numbers = itertools.count(1)
         self._living: WeakValueDictionary[tuple[str, tuple[str, ...]], Series] = WeakValueDictionary()
