@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: MIT
+"""Pressure stall information: how long work waited for a resource. Source: Documentation/accounting/psi.rst."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from hwinfod.errors import ParseError
+
+RESOURCES = ("cpu", "memory", "io", "irq")
+
+
+@dataclass(frozen=True, slots=True)
+class Stall:
+    """`total_microseconds` since boot; the averages are ratios (0 to 1) over 10, 60 and 300 s."""
+
+    total_microseconds: int
+    ratio_10s: float
+    ratio_60s: float
+    ratio_300s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pressure:
+    """`some`: at least one task waited; `full`: all did, so that nothing was done. None where the kernel has
+    no such line (irq has no `some`; cpu has no `full` before Linux 5.13, and of the whole host it says 0)."""
+
+    some: Stall | None
+    full: Stall | None
+
+
+def parse_pressure(data: bytes) -> Pressure:
+    """`some avg10=0.00 avg60=0.00 avg300=0.00 total=0` and the same with full. Raises ParseError."""
+    stalls: dict[bytes, Stall] = {}
+    try:
+        for line in data.splitlines():
+            kind, *pairs = line.split()
+            values = dict(pair.split(b"=", 1) for pair in pairs)
+            ratios = [_parse_percent(values[name]) for name in (b"avg10", b"avg60", b"avg300")]
+            stalls[kind] = Stall(int(values[b"total"]), *ratios)
+    except (ValueError, KeyError):
+        raise ParseError(f"pressure: {data[:60]!r}") from None
+    if not stalls:
+        raise ParseError("pressure: empty")
+    return Pressure(some=stalls.get(b"some"), full=stalls.get(b"full"))
+
+
+def _parse_percent(word: bytes) -> float:
+    value = float(word)
+    if not math.isfinite(value):
+        raise ValueError
+    return value / 100

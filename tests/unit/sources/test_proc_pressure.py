@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: MIT
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hwinfod.errors import ParseError
+from hwinfod.sources.proc_pressure import Pressure, Stall, parse_pressure
+
+BOTH = b"some avg10=0.73 avg60=1.01 avg300=0.36 total=3956984\nfull avg10=0.00 avg60=50.00 avg300=100.00 total=17\n"
+
+
+def test_some_and_full() -> None:
+    assert parse_pressure(BOTH) == Pressure(
+        some=Stall(3956984, 0.0073, 0.0101, 0.0036),
+        full=Stall(17, 0.0, 0.5, 1.0),
+    )
+
+
+def test_irq_has_full_only() -> None:
+    assert parse_pressure(b"full avg10=0.00 avg60=0.00 avg300=0.00 total=5\n").some is None
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"some\n", b"some avg10=x avg60=0 avg300=0 total=1\n", BOTH.replace(b"0.73", b"nan")]
+)
+def test_garbage_is_a_parse_error(data: bytes) -> None:
+    with pytest.raises(ParseError):
+        parse_pressure(data)
+
+
+@given(st.binary() | st.binary().map(lambda tail: BOTH + tail))
+def test_arbitrary_bytes(data: bytes) -> None:
+    try:
+        pressure = parse_pressure(data)
+    except ParseError:
+        return
+    assert pressure.some is None or math.isfinite(pressure.some.ratio_10s)
