@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: MIT
+# What hwinfod uses of sdnotify 0.3, which ships no types.
+
+class SystemdNotifier:
+    def __init__(self, debug: bool = ...) -> None: ...
+    def notify(self, state: str) -> None: ...
