@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -105,4 +106,4 @@ def _judge(host: Host, check: Check, table: str, series: Series, value: float) -
 def _increase(values: Iterable[Value]) -> float:
     """How much a counter rose; a fall is a restart of the counter and adds nothing."""
     present = [value for value in values if value is not None]
-    return sum(max(0, b - a) for a, b in zip(present, present[1:]))
+    return sum(max(0, b - a) for a, b in pairwise(present))

@@ -39,7 +39,8 @@ class Status(enum.Enum):
 class Device:
     """One device. `id` is stable (GPU UUID, PCI address, GUID, serial), `kind` what a person calls it ("gpu",
     "disk"), `name` short and for reading. `facts` are strings by name; those that `info` (an INFO metric) has as
-    labels become its series, with `id` available as a fact of that name.
+    labels become its series, with `id` available as a fact of that name. `missed` says that its loss is a fault
+    (a GPU, a disk) and not the end of something that comes and goes (a veth pair).
     """
 
     id: str
@@ -48,6 +49,7 @@ class Device:
     facts: Mapping[str, str]
     info: Metric | None = None
     parent: str = ""
+    missed: bool = False
     status: Status = Status.PRESENT
     version: int = 1
     first_seen_wall_ns: int = 0
@@ -136,7 +138,8 @@ class Devices:
 
     def _tell_status(self, before: Device, device: Device) -> None:
         if device.status is Status.LOST:
-            self._tell(EventKind.DEVICE_LOST, Severity.WARNING, device, {"was": before.status.value})
+            severity = Severity.WARNING if device.missed else Severity.INFO
+            self._tell(EventKind.DEVICE_LOST, severity, device, {"was": before.status.value})
         elif before.status is Status.LOST:
             self._tell(EventKind.DEVICE_RETURNED, Severity.INFO, device, {"now": device.status.value})
         else:

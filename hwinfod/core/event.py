@@ -58,7 +58,8 @@ class Event:
     """One thing that happened `count` times between `first_wall_ns` and `last_wall_ns`.
 
     `id` grows by one an event and never returns; `version` is the id counter's value when it last changed, so
-    that a reader can ask for what is new. `device` and `owner` are ids, "" where there is none.
+    that a reader can ask for what is new. `device` and `owner` are ids, "" where there is none. `private` names
+    the attributes that tell of somebody's work (a process, a command); `text` never does.
     """
 
     id: int
@@ -73,6 +74,7 @@ class Event:
     first_wall_ns: int
     last_wall_ns: int
     boottime_ns: int
+    private: frozenset[str] = frozenset()
 
 
 class EventLog:
@@ -96,6 +98,7 @@ class EventLog:
         owner: str = "",
         key: str = "",
         attributes: Mapping[str, str] | None = None,
+        private: frozenset[str] = frozenset(),
     ) -> None:
         """Something happened. The same (kind, device, key) within a minute of its first time is counted, not added."""
         with self._lock:
@@ -127,6 +130,7 @@ class EventLog:
                     first_wall_ns=now,
                     last_wall_ns=now,
                     boottime_ns=self._clock.boottime_ns(),
+                    private=private,
                 )
             )
 

@@ -80,7 +80,7 @@ class Lane:
         self._thread = threading.Thread(target=self._main, name=f"lane-{name}", daemon=True)
 
     def add(self, runner: Runner) -> None:
-        """Before `start`, or from the lane's own thread by `submit`."""
+        """From the lane's own thread: a collector whose first sample is due at once."""
         self.runners.append(runner)
         self._schedule.add(runner)
 

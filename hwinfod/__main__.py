@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: MIT
+"""`hwinfod`: reads the settings, then runs the daemon until it is told to stop.
+
+Exit status: 0 stopped as asked, 1 failed, 2 wrong command line, 78 wrong configuration (EX_CONFIG of sysexits.h,
+which the unit does not restart on).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from hwinfod import collectors
+from hwinfod.engine import Declared
+from hwinfod.errors import UserError
+from hwinfod.settings import SETTINGS, TITLES, SettingsError, Table, load, parse_command_line, perform
+from hwinfod.settings.daemon import LOG_LEVEL, WEB_CONFIG_FILE
+from hwinfod.systemd import set_up_logging
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+EXIT_FAILED, EXIT_USAGE, EXIT_CONFIG = 1, 2, 78
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The program. `argv` without the program's name."""
+    arguments = sys.argv[1:] if argv is None else argv
+    declared = [Declared.of(kind) for kind in collectors.load()]
+    table = Table([*SETTINGS, *(setting for item in declared for setting in item.settings())], TITLES)
+    try:
+        command = parse_command_line(table, arguments)
+    except SettingsError as error:
+        return _complain(error, EXIT_USAGE)
+    try:
+        if command.action != "run":
+            sys.stdout.write(perform(command, table, os.environ))
+            return 0
+        settings = load(table, command, os.environ)
+    except SettingsError as error:
+        return _complain(error, EXIT_CONFIG)
+    set_up_logging(settings[LOG_LEVEL], os.environ)
+    _import_asyncio(tls=settings[WEB_CONFIG_FILE] is not None)
+    from hwinfod.daemon import Daemon
+
+    try:
+        return Daemon(declared, table, command, settings).run()
+    except UserError as error:
+        return _complain(error, EXIT_FAILED)
+
+
+def _import_asyncio(*, tls: bool) -> None:
+    """asyncio takes ssl along, 4 MiB that a daemon without TLS never uses; it does without where the import
+    fails. Only asyncio is kept from it: a later `import ssl` works."""
+    if not tls and "ssl" not in sys.modules:
+        sys.modules["ssl"] = None  # type: ignore[assignment]
+        import asyncio  # noqa: F401
+
+        del sys.modules["ssl"]
+
+
+def _complain(error: UserError, status: int) -> int:
+    print(f"hwinfod: {error}", file=sys.stderr)
+    if error.hint:
+        print(f"  {error.hint}", file=sys.stderr)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

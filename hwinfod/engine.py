@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: MIT
+"""The sampling engine: from settings to collectors on their lanes. Knows no face and no event loop.
+
+One lane is not a thread: the collectors of lane `daemon` run on the loop of whoever calls `supervise`, so that they
+tell of every thread that hangs.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from hwinfod.core.catalog import catalog_of
+from hwinfod.core.check import checks_of
+from hwinfod.core.collector import MAIN
+from hwinfod.core.host import Host
+from hwinfod.core.lane import Lane, Schedule
+from hwinfod.core.ring import Ring
+from hwinfod.core.runner import Runner, State
+from hwinfod.core.supervisor import supervise
+from hwinfod.settings import Setting, collector_interval, collector_switch
+from hwinfod.settings import daemon as own
+from hwinfod.sources.files import Roots
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hwinfod.core.clock import Clock
+    from hwinfod.core.collector import Collector
+    from hwinfod.settings import Settings
+
+log = logging.getLogger("hwinfod.engine")
+
+_LOOP_LANE = "daemon"
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A collector class with the settings that every collector has."""
+
+    kind: type[Collector]
+    switch: Setting[bool]
+    intervals: dict[str, Setting[float]]
+
+    @classmethod
+    def of(cls, kind: type[Collector]) -> Declared:
+        return cls(
+            kind,
+            collector_switch(kind.name, _sentence(kind.summary), default=kind.enabled),
+            {
+                method: collector_interval(kind.name, seconds, of="" if method == MAIN else method)
+                for method, seconds in kind.beats().items()
+            },
+        )
+
+    def settings(self) -> list[Setting[Any]]:
+        return [self.switch, *self.intervals.values(), *self.kind.settings]
+
+    def wanted(self, settings: Settings) -> tuple[object, ...]:
+        """What its runner depends on: a runner made for other values is replaced."""
+        return tuple(settings[setting] for setting in self.settings())
+
+
+def _sentence(summary: str) -> str:
+    return summary[0].upper() + summary[1:].rstrip(".") + "."
+
+
+class Engine:
+    """Samples the host. `start`, then `supervise` once a second, `apply` on a reload, `stop` at the end."""
+
+    def __init__(self, declared: Sequence[Declared], settings: Settings, clock: Clock) -> None:
+        self._declared = declared
+        self._settings = settings
+        self._clock = clock
+        self._phase = settings[own.SAMPLING_PHASE]
+        kinds = [item.kind for item in declared]
+        roots = Roots(settings[own.PROCFS], settings[own.SYSFS], settings[own.ROOTFS])
+        ring = Ring(settings[own.RING_BYTES], settings[own.RING_DURATION])
+        self.host = Host(clock, roots, ring, catalog_of(kinds))
+        self.checks = checks_of(kinds)
+        self._loop_schedule = Schedule(clock, self._phase)
+        self._lanes: dict[str, Lane] = {}
+        self._wanted: dict[str, tuple[object, ...]] = {}
+        self._started = False
+
+    def start(self) -> None:
+        """Starts a thread a lane and takes the loop lane's first sample."""
+        self._started = True
+        self.apply(self._settings)
+        self._loop_schedule.run_due()
+
+    def apply(self, settings: Settings) -> None:
+        """Starts, stops and replaces collectors until they are as the settings want. Never waits for a lane."""
+        self._settings = settings
+        runners = dict(self.host.runners)
+        for item in self._declared:
+            name = item.kind.name
+            wanted = item.wanted(settings) if settings[item.switch] else ()
+            if wanted == self._wanted.get(name, ()):
+                continue
+            if name in runners:
+                self._remove(runners.pop(name))
+            if wanted:
+                runners[name] = self._add(item)
+            self._wanted[name] = wanted
+        order = [item.kind.name for item in self._declared]
+        self.host.runners = {name: runners[name] for name in sorted(runners, key=order.index)}
+
+    def _add(self, item: Declared) -> Runner:
+        intervals = {method: self._settings[setting] for method, setting in item.intervals.items()}
+        runner = Runner(item.kind, self.host, self._settings, intervals)
+        if item.kind.lane == _LOOP_LANE:
+            self._loop_schedule.add(runner)
+            return runner
+        lane = self._lanes.get(item.kind.lane)
+        if lane is None:
+            lane = self._lanes[item.kind.lane] = Lane(item.kind.lane, self._clock, self._phase)
+            lane.start()
+        lane.submit(lambda: lane.add(runner))
+        return runner
+
+    def _remove(self, runner: Runner) -> None:
+        if runner.kind.lane == _LOOP_LANE:
+            self._loop_schedule.remove(runner)
+            runner.close()
+        else:
+            lane = self._lanes[runner.kind.lane]
+            lane.submit(lambda: lane.remove(runner))
+
+    def supervise(self) -> None:
+        """The loop's part, once a second: its own collectors, and a look at which lane hangs."""
+        supervise(self.host.runners.values(), self._clock.monotonic(), self.host.events)
+        self._loop_schedule.run_due()
+
+    def wait_seconds(self) -> float:
+        """When `supervise` has something to sample."""
+        wait = self._loop_schedule.wait_seconds()
+        return 1.0 if wait is None else min(wait, 1.0)
+
+    def rescan(self) -> None:
+        """Hardware may have come: every collector that found none looks again now."""
+        for lane in self._lanes.values():
+            lane.rescan()
+
+    def settled(self) -> bool:
+        """Whether every collector has sampled, or found that its hardware is not here."""
+        return all(runner.health.state is not State.STARTING for runner in self.host.runners.values())
+
+    def stop(self, timeout_seconds: float) -> bool:
+        """Ends the lanes. False where one hangs in a call: it is left behind."""
+        deadline = self._clock.monotonic() + timeout_seconds
+        for lane in self._lanes.values():
+            lane.stop()
+        ended = [lane.join(max(0.0, deadline - self._clock.monotonic())) for lane in self._lanes.values()]
+        for name, end in zip(self._lanes, ended):
+            if not end:
+                log.error("lane %s hangs in a call and is left behind", name)
+        return all(ended)

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: MIT
+"""What every route of the API shares: the host, the viewer, and bodies kept until what they show changes."""
+
+from __future__ import annotations
+
+import json
+import math
+import zlib
+from typing import TYPE_CHECKING
+
+from hwinfod.errors import UserError
+from hwinfod.serve.http.messages import Request, Response
+from hwinfod.serve.viewer import Viewer, viewer_of
+from hwinfod.settings.daemon import PRIVACY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from hwinfod.core.check import Check
+    from hwinfod.core.codec import Value
+    from hwinfod.core.host import Host
+    from hwinfod.core.series import Series
+    from hwinfod.settings import Settings
+    from hwinfod.wire import Faces, WireValue
+
+_MOST_BODIES = 64
+_EXACT = 2**53
+
+
+class ApiContext:
+    """The host and the settings in force. `faces` tells where metrics can be had."""
+
+    def __init__(self, host: Host, checks: Sequence[Check], settings: Settings, faces: Callable[[], Faces]) -> None:
+        self.host = host
+        self.checks = checks
+        self.settings = settings
+        self.faces = faces
+        self._bodies: dict[object, tuple[object, Response]] = {}
+
+    def viewer(self, request: Request) -> Viewer:
+        """Who asks. Raises Problem (forbidden)."""
+        return viewer_of(request.peer, self.settings[PRIVACY])
+
+    def reply(self, request: Request, viewer: Viewer, make: Callable[[], Mapping[str, object]]) -> Response:
+        """The document as JSON. Made once for all viewers of one kind until a table, a device or an event changes."""
+        key = (request.path, tuple((k, tuple(v)) for k, v in sorted(request.query.items())), viewer)
+        version = self._version()
+        kept = self._bodies.get(key)
+        if kept is not None and kept[0] == version:
+            return kept[1]
+        body = json_bytes(make())
+        response = Response(200, body, etag=f"{self.host.instance}-{zlib.crc32(body):08x}", compressible=True)
+        while len(self._bodies) >= _MOST_BODIES:
+            del self._bodies[next(iter(self._bodies))]
+        self._bodies[key] = (version, response)
+        return response
+
+    def _version(self) -> object:
+        host = self.host
+        fresh = tuple((table.name, table.latest.sequence) for table in host.fresh_tables() if table.latest)
+        return (fresh, host.devices.version, host.events.version, id(self.settings))
+
+
+def json_bytes(document: Mapping[str, object]) -> bytes:
+    """Compact JSON with an end of line, so that curl leaves the prompt where it belongs."""
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode() + b"\n"
+
+
+def wire_value(value: Value) -> WireValue:
+    """A value as `wire` defines it."""
+    if value is None:
+        return None
+    if isinstance(value, int):
+        return value if -_EXACT <= value <= _EXACT else str(value)
+    if math.isfinite(value):
+        return value
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def labels_of(series: Series) -> dict[str, str]:
+    return dict(zip(series.metric.labels, series.labels))
+
+
+def one(request: Request, name: str, default: str = "") -> str:
+    """A query parameter that may be given once. Raises UserError."""
+    values = request.query.get(name, [])
+    if len(values) > 1:
+        raise UserError(f"parameter {name} may be given once")
+    return values[0] if values else default
+
+
+def number(request: Request, name: str, default: float) -> float:
+    """A finite number out of the query. Raises UserError."""
+    text = one(request, name)
+    if not text:
+        return default
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise UserError(f"parameter {name} must be a number", hint="times are seconds since 1970")
+    return value
+
+
+def allow_only(request: Request, names: Iterable[str]) -> None:
+    """A misspelt parameter must not be ignored. Raises UserError."""
+    known = sorted(names)
+    if set(request.query) - set(known):
+        raise UserError("unknown parameter", hint=f"known here: {', '.join(known) or 'none'}")

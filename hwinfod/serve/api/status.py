@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: MIT
+"""/v1/status: what is wrong first, then what a person should learn in five seconds."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+from hwinfod._version import VERSION
+from hwinfod.core.check import evaluate
+from hwinfod.core.device import Status as DeviceStatus
+from hwinfod.core.event import Severity
+from hwinfod.core.runner import State
+from hwinfod.core.supervisor import busy_seconds
+from hwinfod.serve.api.context import allow_only, labels_of, wire_value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hwinfod.serve.api.context import ApiContext
+    from hwinfod.serve.http.messages import Request, Response
+    from hwinfod.serve.http.router import Router
+    from hwinfod.serve.viewer import Viewer
+    from hwinfod.wire import Problem, Status
+
+_STARTED = time.monotonic()
+_STATES = {Severity.INFO: "ok", Severity.WARNING: "warning", Severity.CRITICAL: "critical"}
+
+
+def add_routes(router: Router, api: ApiContext) -> None:
+    def status(request: Request) -> Response:
+        allow_only(request, ())
+        viewer = api.viewer(request)
+        return api.reply(request, viewer, lambda: dict(_status(api, viewer)))
+
+    router.add("GET", "/v1/status", status)
+
+
+def _status(api: ApiContext, viewer: Viewer) -> Status:
+    host = api.host
+    problems = problems_of(api)
+    worst = max((severity for severity, _ in problems), default=Severity.INFO)
+    oldest = host.ring.oldest_wall_ns()
+    now = host.clock.wall_ns()
+    system = next((d.facts for d in host.devices.current.values() if d.kind == "system"), {})
+    return {
+        "state": _STATES[worst],
+        "problems": [problem for _, problem in problems],
+        "hostname": os.uname().nodename,
+        "operating_system": system.get("os", ""),
+        "kernel": system.get("kernel", os.uname().release),
+        "version": VERSION,
+        "instance": host.instance,
+        "time_seconds": now / 1e9,
+        "uptime_seconds": host.clock.boottime_ns() / 1e9,
+        "daemon_uptime_seconds": time.monotonic() - _STARTED,
+        "history_seconds": 0.0 if oldest is None else (now - oldest) / 1e9,
+        "collectors": _count(api),
+        "faces": api.faces(),
+        "viewer": viewer.kind,
+    }
+
+
+def _count(api: ApiContext) -> dict[str, int]:
+    counts = dict.fromkeys((state.value for state in State), 0) | {"stuck": 0}
+    for runner in api.host.runners.values():
+        counts[runner.health.state.value] += 1
+        counts["stuck"] += runner.health.stuck
+    return counts
+
+
+def problems_of(api: ApiContext) -> list[tuple[Severity, Problem]]:
+    """Everything that is wrong now, the worst first."""
+    found = [*_collector_problems(api), *_lost_devices(api), *_findings(api)]
+    return sorted(found, key=lambda pair: -pair[0])
+
+
+def _findings(api: ApiContext) -> Iterator[tuple[Severity, Problem]]:
+    for finding in evaluate(api.host, api.checks):
+        yield (
+            finding.check.severity,
+            {
+                "check": finding.check.name,
+                "severity": finding.check.severity.name.lower(),
+                "text": finding.text,
+                "remedy": finding.check.remedy,
+                "metric": finding.series.metric.name,
+                "labels": labels_of(finding.series),
+                "value": wire_value(finding.value),
+            },
+        )
+
+
+def _collector_problems(api: ApiContext) -> Iterator[tuple[Severity, Problem]]:
+    now = api.host.clock.monotonic()
+    for runner in api.host.runners.values():
+        health = runner.health
+        if health.stuck:
+            text = f"collector {health.name} hangs in {health.step} for {busy_seconds(runner, now):.0f} s"
+            yield Severity.CRITICAL, _problem("collector-stuck", Severity.CRITICAL, text, "its values are withheld")
+        elif health.state is State.FAILING:
+            text = f"collector {health.name} fails: {health.reason}"
+            yield Severity.WARNING, _problem("collector-failing", Severity.WARNING, text, "journalctl -u hwinfod")
+
+
+def _lost_devices(api: ApiContext) -> Iterator[tuple[Severity, Problem]]:
+    for device in api.host.devices.current.values():
+        if device.status is DeviceStatus.LOST and device.missed:
+            text = f"{device.kind} {device.name} is lost"
+            yield Severity.CRITICAL, _problem("device-lost", Severity.CRITICAL, text, "hwinfoctl events")
+
+
+def _problem(check: str, severity: Severity, text: str, remedy: str) -> Problem:
+    return {
+        "check": check,
+        "severity": severity.name.lower(),
+        "text": text,
+        "remedy": remedy,
+        "metric": "",
+        "labels": {},
+        "value": None,
+    }

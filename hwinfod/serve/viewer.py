@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: MIT
+"""Who asks, and what they may see: by the peer of the Unix socket and the setting `api.privacy`.
+
+Root and the group `hwinfod` see everything and root alone changes anything. Anyone else sees devices, totals and
+what is their own; with `open` everything, with `group` nothing at all.
+"""
+
+from __future__ import annotations
+
+import grp
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hwinfod.serve.http import problems
+from hwinfod.serve.http.problems import Problem
+
+if TYPE_CHECKING:
+    from hwinfod.serve.http.messages import Peer
+
+GROUP = "hwinfod"
+ANOTHER_USER = "another user"
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """`sees_all`: other people's work too. `may_change`: verbs that change state. `uid` is whose work is one's own."""
+
+    uid: int
+    sees_all: bool
+    may_change: bool
+
+    def sees_user(self, uid: int) -> bool:
+        """Whether a process or owner of this user is shown by name."""
+        return self.sees_all or uid == self.uid
+
+    @property
+    def kind(self) -> str:
+        return "administrator" if self.may_change else "member" if self.sees_all else "user"
+
+
+def viewer_of(peer: Peer | None, privacy: str) -> Viewer:
+    """The viewer behind a connection. Raises Problem (forbidden) where strangers see nothing."""
+    if peer is None:
+        return Viewer(uid=-1, sees_all=False, may_change=False)
+    if peer.uid == 0:
+        return Viewer(0, sees_all=True, may_change=True)
+    member = _group_id() in (peer.gid, *peer.groups)
+    if privacy == "group" and not member:
+        raise Problem(problems.FORBIDDEN, "only root and the group hwinfod may read this host")
+    return Viewer(peer.uid, sees_all=member or privacy == "open", may_change=False)
+
+
+def _group_id() -> int:
+    """The group's id, looked up each time: packages may make the group after the daemon started. -1 without it."""
+    try:
+        return grp.getgrnam(GROUP).gr_gid
+    except (KeyError, OSError):
+        return -1

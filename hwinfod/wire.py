@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: MIT
+"""The JSON of the API, as types: what the daemon writes and hwinfoctl reads. docs/openapi.yaml says the same in
+OpenAPI and is held against this by a test.
+
+Times are seconds since 1970 (floats), durations seconds. A value is a number; a decimal string where an integer
+is beyond 2^53, which JSON readers would round; "NaN", "Infinity" or "-Infinity"; or null, which is absent.
+"""
+
+from __future__ import annotations
+
+from typing import TypedDict, Union
+
+API_VERSION = "v1"
+FEATURES = ("status", "devices", "metrics", "samples", "series", "events", "stream", "collectors", "config")
+
+WireValue = Union[int, float, str, None]  # noqa: UP007  an alias is evaluated, and 3.10 runs it too
+
+
+class Index(TypedDict):
+    """GET /v1: clients ask for a feature by name, never for a version."""
+
+    name: str
+    version: str
+    api: str
+    features: list[str]
+    instance: str
+
+
+class Problem(TypedDict):
+    """Something that is wrong now. `remedy` is what to do or to type next, "" where nothing is known."""
+
+    check: str
+    severity: str
+    text: str
+    remedy: str
+    metric: str
+    labels: dict[str, str]
+    value: WireValue
+
+
+class CollectorState(TypedDict):
+    """One collector. `state` is starting, ok, absent or failing; `busy_seconds` how long its call has lasted."""
+
+    name: str
+    summary: str
+    lane: str
+    state: str
+    reason: str
+    stuck: bool
+    step: str
+    busy_seconds: float
+    runs: int
+    failures: int
+    overruns: int
+    duration_seconds: float | None
+    cpu_seconds: float
+    last_success_seconds: float | None
+    skipped: dict[str, str]
+    tables: list[TableState]
+
+
+class TableState(TypedDict):
+    """One table of a collector. `age_seconds` is null before the first row."""
+
+    name: str
+    interval_seconds: float
+    sequence: int
+    columns: int
+    age_seconds: float | None
+    fresh: bool
+
+
+class Collectors(TypedDict):
+    collectors: list[CollectorState]
+
+
+class Faces(TypedDict):
+    """Where metrics can be had. `textfile_trouble` is "" while writing works."""
+
+    socket: str
+    metrics_urls: list[str]
+    textfile: str
+    textfile_trouble: str
+
+
+class Status(TypedDict):
+    """GET /v1/status: what a person should learn in five seconds. `state` is ok, warning or critical; `figures`
+    are headline values by metric name, summed or taken as the metric's kind wants."""
+
+    state: str
+    problems: list[Problem]
+    hostname: str
+    operating_system: str
+    kernel: str
+    version: str
+    instance: str
+    time_seconds: float
+    uptime_seconds: float
+    daemon_uptime_seconds: float
+    history_seconds: float
+    collectors: dict[str, int]
+    faces: Faces
+    viewer: str
+
+
+class DeviceRecord(TypedDict):
+    """A device. `status` is present, suspended, passed through or lost, since `status_since_seconds`."""
+
+    id: str
+    kind: str
+    name: str
+    status: str
+    parent: str
+    version: int
+    collector: str
+    facts: dict[str, str]
+    first_seen_seconds: float
+    status_since_seconds: float
+
+
+class DeviceList(TypedDict):
+    devices: list[DeviceRecord]
+
+
+class MetricRecord(TypedDict):
+    """One metric of the catalog."""
+
+    name: str
+    kind: str
+    unit: str
+    help: str
+    labels: list[str]
+    states: list[str]
+    level: str
+    source: str
+    collector: str
+    series: int
+
+
+class MetricList(TypedDict):
+    metrics: list[MetricRecord]
+
+
+class Sample(TypedDict):
+    """The latest value of a series. `state` expands a state metric, "" for any other."""
+
+    metric: str
+    labels: dict[str, str]
+    value: WireValue
+    state: str
+    table: str
+    time_seconds: float
+
+
+class Samples(TypedDict):
+    time_seconds: float
+    samples: list[Sample]
+
+
+class SeriesPoints(TypedDict):
+    """Points of one series. Without a step [time, value]; with one [time, min, mean, max, count] of the bucket
+    that ends at that time, of rates for a counter."""
+
+    labels: dict[str, str]
+    points: list[list[WireValue]]
+
+
+class SeriesHistory(TypedDict):
+    """GET /v1/series. `of` says what the points are: value, or rate (per second) for a counter with a step."""
+
+    metric: str
+    kind: str
+    unit: str
+    help: str
+    of: str
+    start_seconds: float
+    end_seconds: float
+    step_seconds: float
+    series: list[SeriesPoints]
+
+
+class EventRecord(TypedDict):
+    id: int
+    version: int
+    kind: str
+    severity: str
+    text: str
+    device: str
+    owner: str
+    attributes: dict[str, str]
+    count: int
+    first_seconds: float
+    last_seconds: float
+
+
+class Events(TypedDict):
+    """`version` is what to ask for next: ?since=VERSION gives what is new or was counted up."""
+
+    version: int
+    events: list[EventRecord]
+
+
+class SettingRecord(TypedDict):
+    key: str
+    value: object
+    origin: str
+
+
+class Config(TypedDict):
+    settings: list[SettingRecord]
+    files: list[str]
+    warnings: list[str]
