@@ -9,9 +9,13 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from hwinfod.sources.diskstats import SECTOR_BYTES
-from hwinfod.sources.files import Roots, clean_text, list_directory, read_int, read_optional, read_text
+from hwinfod.sources.files import clean_text, list_directory, read_int, read_optional, read_text
+
+if TYPE_CHECKING:
+    from hwinfod.core.host import RootPaths
 
 _PCI_ADDRESS = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]\Z")
 _NVME_CONTROLLER = re.compile(r"nvme\d+\Z")
@@ -46,7 +50,7 @@ class Disk:
     numa_node: int | None
 
 
-def read_kind(roots: Roots, name: str) -> str:
+def read_kind(roots: RootPaths, name: str) -> str:
     """`disk` for hardware (and what a hypervisor gives as such), or `partition`, `loop`, `ram`, `optical`,
     `floppy`, `network`, `device-mapper`, `raid`, `hidden` (one path of a multipath NVMe namespace),
     `virtual` (any other without a device behind it); "" for one that is gone."""
@@ -61,7 +65,7 @@ def read_kind(roots: Roots, name: str) -> str:
     return "virtual" if os.path.isdir(directory) else ""
 
 
-def read_disk(roots: Roots, name: str) -> Disk:
+def read_disk(roots: RootPaths, name: str) -> Disk:
     """The facts of one disk. What cannot be read is missing; nothing is raised."""
     directory = roots.sys("class/block", name)
     device = os.path.join(directory, "device")
@@ -85,13 +89,13 @@ def read_disk(roots: Roots, name: str) -> Disk:
     )
 
 
-def read_state(roots: Roots, name: str) -> str:
+def read_state(roots: RootPaths, name: str) -> str:
     """`live` (NVMe), `running` (SCSI, SATA) or the word for what is wrong (`dead`, `offline`, `blocked`,
     `resetting`...); "" for devices without a state."""
     return read_text(roots.sys("class/block", name, "device", "state"))
 
 
-def read_error_count(roots: Roots, name: str) -> int | None:
+def read_error_count(roots: RootPaths, name: str) -> int | None:
     """Commands that ended in an error since the disk was found: SCSI and SATA only, written in hex."""
     return read_int(roots.sys("class/block", name, "device", "ioerr_cnt"))
 

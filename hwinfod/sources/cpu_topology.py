@@ -9,9 +9,13 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from hwinfod.errors import ParseError
-from hwinfod.sources.files import Roots, list_directory, read_int, read_optional, read_text
+from hwinfod.sources.files import list_directory, read_int, read_optional, read_text
+
+if TYPE_CHECKING:
+    from hwinfod.core.host import RootPaths
 
 _LARGEST_CPU = 1 << 16
 _CPU = re.compile(r"cpu(\d{1,5})\Z")
@@ -79,13 +83,13 @@ def read_cpu_list(path: str) -> tuple[int, ...]:
         return ()
 
 
-def list_numa_nodes(roots: Roots) -> tuple[int, ...]:
+def list_numa_nodes(roots: RootPaths) -> tuple[int, ...]:
     """The NUMA nodes online; none on a kernel without NUMA."""
     matches = (_NODE.match(name) for name in list_directory(roots.sys("devices/system/node")))
     return tuple(sorted(int(match[1]) for match in matches if match))
 
 
-def read_topology(roots: Roots) -> Topology:
+def read_topology(roots: RootPaths) -> Topology:
     """All processors present. Without /sys there are none, which is not an error.
 
     Costs some 30 us a processor: read at start and when the list of processors online changes.

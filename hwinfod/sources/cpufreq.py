@@ -11,8 +11,12 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from hwinfod.sources.files import Roots, list_directory, read_int, read_text
+from hwinfod.sources.files import list_directory, read_int, read_text
+
+if TYPE_CHECKING:
+    from hwinfod.core.host import RootPaths
 
 _POLICY = re.compile(r"policy\d{1,5}\Z")
 
@@ -32,13 +36,13 @@ class Policy:
     hardware_maximum_hertz: int | None
 
 
-def list_policies(roots: Roots) -> tuple[str, ...]:
+def list_policies(roots: RootPaths) -> tuple[str, ...]:
     """The names of the policies; none in most virtual machines."""
     names = list_directory(roots.sys("devices/system/cpu/cpufreq"))
     return tuple(sorted(filter(_POLICY.match, names), key=lambda name: int(name[6:])))
 
 
-def read_policy(roots: Roots, name: str) -> Policy:
+def read_policy(roots: RootPaths, name: str) -> Policy:
     """The facts of a policy. A file that is missing is a fact that is missing; no processors: the policy
     is gone or all of its processors are offline."""
     directory = _directory(roots, name)
@@ -60,7 +64,7 @@ def _read_cpus(directory: str) -> tuple[int, ...]:
     return tuple(int(word) for word in words if word.isascii() and word.isdigit() and len(word) <= 5)
 
 
-def read_frequency(roots: Roots, name: str) -> int | None:
+def read_frequency(roots: RootPaths, name: str) -> int | None:
     """What a policy's processors run at now, in hertz. May sleep.
 
     scaling_cur_freq is what the driver last asked for or measured, whichever it knows; root's
@@ -69,7 +73,7 @@ def read_frequency(roots: Roots, name: str) -> int | None:
     return _read_hertz(_directory(roots, name), "scaling_cur_freq")
 
 
-def _directory(roots: Roots, name: str) -> str:
+def _directory(roots: RootPaths, name: str) -> str:
     return roots.sys("devices/system/cpu/cpufreq", name)
 
 

@@ -9,8 +9,12 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from hwinfod.sources.files import Roots, list_directory, read_int
+from hwinfod.sources.files import list_directory, read_int
+
+if TYPE_CHECKING:
+    from hwinfod.core.host import RootPaths
 
 _SIZE = re.compile(r"hugepages-(\d{1,12})kB\Z")
 
@@ -27,7 +31,7 @@ class HugePages:
     surplus: int | None
 
 
-def read_hugepages(roots: Roots, numa_node: int | None = None) -> tuple[HugePages, ...]:
+def read_hugepages(roots: RootPaths, numa_node: int | None = None) -> tuple[HugePages, ...]:
     """The pools, smallest page first; none on a kernel without hugetlbfs."""
     if numa_node is None:
         base = roots.sys("kernel/mm/hugepages")

@@ -7,9 +7,13 @@ Source: arch/x86/kernel/cpu/proc.c show_cpuinfo(), arch/arm64/kernel/cpuinfo.c c
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from hwinfod.errors import ParseError
-from hwinfod.sources.files import Roots, clean_text, read_file
+from hwinfod.sources.files import clean_text, read_file
+
+if TYPE_CHECKING:
+    from hwinfod.core.host import RootPaths
 
 # One processor's block is about 1.5 KiB; the file of a large host is long and, on some kernels, dear:
 # reading on would ask every processor for its frequency (arch/x86/kernel/cpu/aperfmperf.c).
@@ -104,6 +108,6 @@ def _is_hex(text: str) -> bool:
         return False
 
 
-def read_cpuinfo(roots: Roots) -> CpuInfo:
+def read_cpuinfo(roots: RootPaths) -> CpuInfo:
     """Raises ReadError, ParseError."""
     return parse_cpuinfo(read_file(roots.proc("cpuinfo"), _FIRST_BLOCK_LIMIT))

@@ -10,11 +10,12 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hwinfod.sources.files import Roots, read_int
+from hwinfod.sources.files import read_int
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from hwinfod.core.host import RootPaths
     from hwinfod.sources.cpu_topology import Cpu
 
 
@@ -34,11 +35,11 @@ class SocketThrottling:
     package: Throttling
 
 
-def has_thermal_throttle(roots: Roots, cpu: int) -> bool:
+def has_thermal_throttle(roots: RootPaths, cpu: int) -> bool:
     return os.path.isdir(_directory(roots, cpu))
 
 
-def read_throttling(roots: Roots, cpus: Iterable[Cpu]) -> dict[int, SocketThrottling]:
+def read_throttling(roots: RootPaths, cpus: Iterable[Cpu]) -> dict[int, SocketThrottling]:
     """By socket, over the processors given (those online).
 
     Every thread of a core counts the interrupt of its core, and every thread of a socket that of the
@@ -57,7 +58,7 @@ def read_throttling(roots: Roots, cpus: Iterable[Cpu]) -> dict[int, SocketThrott
     }
 
 
-def _directory(roots: Roots, cpu: int) -> str:
+def _directory(roots: RootPaths, cpu: int) -> str:
     return roots.sys("devices/system/cpu", f"cpu{cpu}", "thermal_throttle")
 
 
