@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: MIT
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hwinfod.errors import Gone, ParseError
+from hwinfod.sources.files import Roots
+from hwinfod.sources.process import (
+    CgroupLine,
+    parse_cgroups,
+    parse_stat,
+    parse_status,
+    read_cgroups,
+    read_stat,
+    read_status,
+)
+
+STAT = (
+    b"4711 (%s) S 1 4711 4711 0 -1 4194560 2089 0 31 0 12 7 0 0 20 0 5 0 3141592 109510656 3266 "
+    b"18446744073709551615 1 1 0 0 0 0 0 4096 65536 0 0 0 17 3 0 0 0 0 0 0 0 0 0 0 0 0 0\n"
+)
+KTHREAD = b"2 (kthreadd) S 0 0 0 0 -1 2129984 0 0 0 0 0 5 0 0 20 0 1 0 3 0 0 18446744073709551615 0 0\n"
+STATUS = (
+    b"Name:\tpython3\nUmask:\t0022\nState:\tS (sleeping)\nTgid:\t4711\nPid:\t4711\nPPid:\t1\n"
+    b"Uid:\t1000\t1001\t1002\t1003\nGid:\t0\t0\t0\t0\nNStgid:\t4711\t7\nNSpid:\t4711\t7\n"
+    b"CapEff:\t0000000000080004\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        (b"python3", "python3"),
+        (b"a) S 1 (b", "a) S 1 (b"),
+        (b") R 0 0 0 0 -1 2129984 0 0", ") R 0 0 0 0 -1 2129984 0 0"),
+        (b"", ""),
+        (b"new\nline", "new line"),
+        (b"\xff\x1b[2J", "\N{REPLACEMENT CHARACTER} [2J"),
+    ],
+)
+def test_a_name_forges_no_field(name: bytes, shown: str) -> None:
+    stat = parse_stat(STAT % name)
+    assert (stat.pid, stat.name, stat.state, stat.parent_pid) == (4711, shown, "S", 1)
+    assert (stat.is_kernel_thread, stat.start_time_ticks) == (False, 3141592)
+
+
+def test_kernel_thread() -> None:
+    stat = parse_stat(KTHREAD)
+    assert (stat.name, stat.is_kernel_thread, stat.start_time_ticks) == ("kthreadd", True, 3)
+
+
+@pytest.mark.parametrize("data", [b"", b"1 (a", b"1 (a) S 1", b"x (a) S 1 " + b"0 " * 40, b"1 (a) S y " + b"0 " * 40])
+def test_stat_garbage(data: bytes) -> None:
+    with pytest.raises(ParseError):
+        parse_stat(data)
+
+
+def test_status() -> None:
+    status = parse_status(STATUS)
+    assert status.uids == (1000, 1001, 1002, 1003)
+    assert status.namespace_pids == (4711, 7)
+    assert status.capabilities == 1 << 19 | 1 << 2
+
+
+def test_status_of_an_old_kernel() -> None:
+    assert parse_status(b"Name:\tx\nUid:\t0\t0\t0\t0\n").namespace_pids == ()
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"Name:\tx\n", b"Uid:\t1\t2\n", b"Uid:\t1\t2\t3\tx\n", STATUS + b"CapEff:\txyz\n"]
+)
+def test_status_garbage(data: bytes) -> None:
+    with pytest.raises(ParseError):
+        parse_status(data)
+
+
+def test_cgroups() -> None:
+    data = b"12:cpu,cpuacct:/a:b:c\n1:name=systemd:/x y\n0::/\xff\n"
+    assert parse_cgroups(data) == (
+        CgroupLine(12, "cpu,cpuacct", "/a:b:c"),
+        CgroupLine(1, "name=systemd", "/x y"),
+        CgroupLine(0, "", "/\udcff"),
+    )
+    assert parse_cgroups(b"") == ()  # a kernel without cgroups, or a zombie on v1
+
+
+@pytest.mark.parametrize("data", [b"x", b"0:/", b":a:/", b"-1::/", b"1 ::/"])
+def test_cgroups_garbage(data: bytes) -> None:
+    with pytest.raises(ParseError):
+        parse_cgroups(data)
+
+
+@given(st.binary())
+def test_arbitrary_bytes(data: bytes) -> None:
+    for parse in (parse_stat, parse_status, parse_cgroups):
+        with contextlib.suppress(ParseError):
+            parse(data)
+
+
+@given(st.binary(max_size=15).filter(lambda name: b"\0" not in name))
+def test_any_name(name: bytes) -> None:
+    stat = parse_stat(STAT % name)
+    assert (stat.parent_pid, stat.start_time_ticks) == (1, 3141592)
+    assert stat.name.isprintable()
+
+
+def test_this_process() -> None:
+    roots = Roots()
+    stat = read_stat(roots, os.getpid())
+    assert (stat.pid, stat.parent_pid, stat.is_kernel_thread) == (os.getpid(), os.getppid(), False)
+    assert read_status(roots, "self").uids[0] == os.getuid()
+    assert read_cgroups(roots, os.getpid()) == parse_cgroups(Path("/proc/self/cgroup").read_bytes())
+
+
+def test_an_ended_process_is_gone(tmp_path: Path) -> None:
+    for read in (read_stat, read_status, read_cgroups):
+        with pytest.raises(Gone):
+            read(Roots(procfs=str(tmp_path)), 4711)
