@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 FRAME_COLUMNS = 32
 _ZLIB_LEVEL = 6
 _OBJECT_BYTES = 33  # a bytes object's own header in CPython
+_SERIES_BYTES = 400  # a series that nothing but this block names: object, labels, index entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,10 @@ def seal(rows: Sequence[Row], wall_offset_ns: int) -> Block:
     )
     code, payload = codec.encode([row.boottime_ns for row in rows])
     times = bytes((code,)) + payload
-    size = sum(map(len, frames)) + _OBJECT_BYTES * (len(frames) + 1) + 8 * len(frames) + len(times) + 200
+    size = sum(map(len, frames)) + (_OBJECT_BYTES + 8) * (len(frames) + 1) + len(times) + 200
+    if layout is not rows[-1].layout:
+        dead = len(layout) - sum(1 for series in rows[-1].layout.columns if series is not None)
+        size += 8 * len(layout) + _SERIES_BYTES * dead
     return Block(
         layout=layout,
         first_sequence=rows[0].sequence,

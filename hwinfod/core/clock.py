@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 
 
@@ -29,7 +28,11 @@ class Clock:
 
 def seconds_to_tick(wall_ns: int, interval_seconds: float, phase_seconds: float) -> float:
     """How long until the next tick: ticks stand on multiples of the interval of the wall clock, plus the phase,
-    so that all nodes of a parallel job pause together. In (0, interval_seconds]."""
-    position = (wall_ns / 1e9 - phase_seconds) / interval_seconds
-    wait = (math.floor(position) + 1 - position) * interval_seconds
-    return min(max(wait, 0.001), interval_seconds)
+    so that all nodes of a parallel job pause together. A tick nearer than a twentieth of the interval is the one
+    that a timer woke up for a moment too early: the one after it is meant.
+    """
+    interval_ns = round(interval_seconds * 1e9)
+    wait_ns = interval_ns - (wall_ns - round(phase_seconds * 1e9)) % interval_ns
+    if wait_ns < interval_ns // 20:
+        wait_ns += interval_ns
+    return wait_ns / 1e9

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: MIT
+"""The ring keeps what it promises: lossless, in wall-clock time, in its budget."""
+
+from __future__ import annotations
+
+import sys
+import threading
+
+from hwinfod.core.block import Row
+from hwinfod.core.ring import BLOCK_ROWS, Ring
+from hwinfod.core.series import Layout, SeriesIndex
+from tests.unit.core.builders import EPOCH, SECOND, make_series
+
+HOUR = 3600
+
+
+def fill(ring, layout, count, *, table="t", start=0, offset=EPOCH, value=lambda i: i):
+    for i in range(count):
+        values = [value(start + i)] * len(layout)
+        ring.append(table, Row(layout, start + i + 1, (start + i) * SECOND, values), offset)
+
+
+def test_a_series_is_read_across_sealed_blocks_and_open_rows():
+    series = make_series(SeriesIndex(), "a", "b")
+    ring = Ring(1 << 20, HOUR)
+    fill(ring, Layout(series), 150)
+    assert len(ring.blocks("t")) == 2
+    points = ring.read("t", series[1], EPOCH + 30 * SECOND, EPOCH + 140 * SECOND)
+    assert points.values == list(range(30, 141))
+    assert points.wall_ns == [EPOCH + i * SECOND for i in range(30, 141)]
+
+
+def test_a_step_of_the_wall_clock_ends_the_block_and_dates_stay_right():
+    series = make_series(SeriesIndex(), "a")
+    layout = Layout(series)
+    ring = Ring(1 << 20, HOUR)
+    fill(ring, layout, 10)
+    fill(ring, layout, 10, start=10, offset=EPOCH - HOUR * SECOND)
+    fill(ring, layout, 10, start=20, offset=EPOCH - HOUR * SECOND + 50_000_000)  # slewed, not stepped
+    assert [block.count for block in ring.blocks("t")] == [10]
+    before = ring.read("t", series[0], EPOCH, EPOCH + 100 * SECOND)
+    after = ring.read("t", series[0], EPOCH - HOUR * SECOND, EPOCH - HOUR * SECOND + 100 * SECOND)
+    assert before.values == list(range(10))
+    assert after.values == list(range(10, 30))
+
+
+def test_a_block_ends_when_a_quarter_of_its_columns_are_dead():
+    index = SeriesIndex()
+    series = make_series(index, *"abcdefgh")
+    ring = Ring(1 << 20, HOUR)
+    fill(ring, Layout(series), 5)
+    fill(ring, Layout(series[2:]), 5, start=5)
+    assert ring.blocks("t") == []
+    fill(ring, Layout(series[3:]), 5, start=10)
+    assert [block.count for block in ring.blocks("t")] == [10]
+
+
+def test_the_oldest_block_of_any_table_goes_first():
+    ring = Ring(2000, HOUR)
+    series = make_series(SeriesIndex(), *map(str, range(20)))
+    layout = Layout(series)
+    fill(ring, layout, BLOCK_ROWS + 1, table="old", value=lambda i: i * 1.1)
+    fill(ring, layout, BLOCK_ROWS + 1, table="new", start=100, value=lambda i: i * 1.1)
+    assert ring.blocks("old") == []
+    assert ring.read("new", series[0], 0, 2**63).values[-1] == (100 + BLOCK_ROWS) * 1.1
+
+
+def test_the_budget_holds_while_series_come_and_go():
+    index = SeriesIndex()
+    ring = Ring(60_000, 10 * HOUR)
+    for tick in range(1200):
+        layout = Layout(make_series(index, *(f"{tick // 7}-{n}" for n in range(20))))
+        ring.append("t", Row(layout, tick, tick * SECOND, [tick * n * 0.7 for n in range(20)]), EPOCH)
+    assert ring.size_bytes() < 120_000
+    assert len(index) < 20 * 1200 / 7 / 2, "series that no block names must be forgotten"
+
+
+def test_what_is_older_than_the_duration_goes():
+    series = make_series(SeriesIndex(), "a")
+    ring = Ring(1 << 20, 120)
+    fill(ring, Layout(series), 600)
+    assert ring.read("t", series[0], 0, 2**63).values[0] >= 600 - 120 - 2 * BLOCK_ROWS
+    assert ring.oldest_wall_ns() == EPOCH + ring.read("t", series[0], 0, 2**63).values[0] * SECOND
+
+
+def test_a_dead_series_is_found_as_long_as_a_block_names_it():
+    index = SeriesIndex()
+    gone, stays = make_series(index, "gone", "stays")
+    ring = Ring(1 << 20, HOUR)
+    fill(ring, Layout([gone, stays]), 10)
+    fill(ring, Layout([stays]), 10, start=10)
+    assert set(ring.find("hw_test_value")) == {gone, stays}
+    assert ring.read("t", gone, 0, 2**63).values == list(range(10))
+
+
+def test_a_reader_beside_the_writer_misses_nothing():
+    """Sealing takes the rows out while a reader looks: it must see each row once, in order."""
+    series = make_series(SeriesIndex(), "a")
+    layout = Layout(series)
+    ring = Ring(8 << 20, 10 * HOUR)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        writer = threading.Thread(target=fill, args=(ring, layout, 4000))
+        writer.start()
+        seen = []
+        while writer.is_alive():
+            seen.append(ring.read("t", series[0], 0, 2**63).values)
+        writer.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert len(seen) > 1
+    for values in seen:
+        assert values == list(range(len(values)))
