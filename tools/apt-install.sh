@@ -20,7 +20,11 @@ if [ ! -e "$policy" ]; then
 fi
 
 export DEBIAN_FRONTEND=noninteractive
-install() { apt-get install -y -qq -o Dpkg::Use-Pty=0 --no-install-recommends "$@" >/dev/null; }
+install() {
+    said=$(apt-get install -y -qq -o Dpkg::Use-Pty=0 --no-install-recommends "$@" 2>&1) && return
+    printf '%s\n' "$said" >&2
+    return 1
+}
 
 apt-get update -qq || true
 status=0
@@ -29,7 +33,7 @@ install "$@" || for package; do install "$package" || status=1; done
 
 command -v systemctl >/dev/null || exit "$status"
 for package; do
-    dpkg -L "$package" 2>/dev/null | sed -n 's|.*/systemd/system/\([^/@]*\.\(service\|socket\|timer\)\)$|\1|p'
+    dpkg -L "$package" 2>/dev/null | sed -n 's,.*/systemd/system/\([^/@]*\.\(service\|socket\|timer\)\)$,\1,p'
 done | while read -r unit; do
     systemctl disable --quiet "$unit" >/dev/null 2>&1 || true
 done

@@ -15,7 +15,7 @@ say() { printf '%s\n' "$*" >&2; }
 install_ensurepip() {
     package=$("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')
     say "$python cannot make virtual environments: Debian and Ubuntu keep that in $package"
-    if "$top/tools/as-root.sh" apt-get install -y --no-install-recommends "$package" >&2; then
+    if "$top/tools/apt-install.sh" "$package" >&2; then
         return
     fi
     say "To go on:  sudo apt install $package   (or name another interpreter: make PYTHON=python3.12 ...)"
@@ -25,8 +25,12 @@ install_ensurepip() {
 # An interpreter that was upgraded or removed leaves an environment that does not start: it is made again.
 works() { [ -x "$directory/bin/python" ] && "$directory/bin/python" -c 'import pip' 2>/dev/null; }
 
+if ! command -v "$python" >/dev/null; then
+    say "there is no $python here: install python3, or name another interpreter: make PYTHON=python3.12 ..."
+    exit 1
+fi
 if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; then
-    say "hwinfod needs Python 3.10 or newer, and '$python' is $("$python" --version 2>&1 || true)"
+    say "hwinfod needs Python 3.10 or newer, and '$python' is $("$python" --version 2>&1)"
     say "To go on:  make PYTHON=python3.12 ...   (any newer interpreter that you have)"
     exit 1
 fi
