@@ -64,7 +64,9 @@ class Collector:
     """One hardware domain. A new object is made at every opening, so that no state outlives a closing.
 
     `lane` names the thread that it shares with collectors of the same kind of slowness: `host` is for
-    memory-backed kernel files only. `settings` are its own; `enabled` and the intervals come by themselves.
+    memory-backed kernel files only. `settings` are its own; the switch (by default as `enabled` says) and the
+    intervals come by themselves. `in_node_exporter`: node_exporter has these families too, under its own names,
+    so that a textfile leaves them out.
     """
 
     name: ClassVar[str]
@@ -72,6 +74,7 @@ class Collector:
     lane: ClassVar[str] = "host"
     settings: ClassVar[tuple[Setting[Any], ...]] = ()
     enabled: ClassVar[bool] = True
+    in_node_exporter: ClassVar[bool] = False
 
     def __init__(self, context: Context) -> None:
         self.context = context

@@ -19,16 +19,18 @@ from hwinfod.serve.http.router import Route, Router
 class Dispatcher:
     """Answers requests: at once where the handler is a plain function, else by something to await."""
 
-    __slots__ = ("_access", "_failures", "_policy", "_router")
+    __slots__ = ("_access", "_failures", "_policy", "_router", "answered")
 
     def __init__(self, router: Router, policy: Policy, access: WebAccess | None, failures: FailureLog) -> None:
         self._router = router
         self._policy = policy
         self._access = access
         self._failures = failures
+        self.answered = 0
 
     def answer(self, request: Request) -> Response | Awaitable[Response]:
         """Never raises; nor does what it returns, cancellation apart."""
+        self.answered += 1
         try:
             self._policy(request)
             pending = self._access.admit(request) if self._access is not None else None

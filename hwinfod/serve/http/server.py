@@ -83,6 +83,11 @@ class HttpServer:
         """Clients that hold a place: connected, or in their TLS handshake."""
         return len(self._connections) + len(self._opening)
 
+    @property
+    def request_count(self) -> int:
+        """Requests answered since the start."""
+        return self.dispatcher.answered
+
     # Life
 
     def start(self, listeners: Iterable[socket.socket]) -> None:
