@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import hypothesis
 import pytest
@@ -13,7 +13,7 @@ import pytest
 from tests.support import network, tiers
 
 CI = os.environ.get("CI") == "true"
-NOT_RUN = pytest.StashKey[Counter[str]]()
+EXCUSED = pytest.StashKey[bool]()
 
 # Deadlines are wall-clock assertions in disguise: off. `make fuzz` is the long run.
 hypothesis.settings.register_profile("default", deadline=None, print_blob=True)
@@ -30,10 +30,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="write kept outputs anew instead of comparing")
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.stash[NOT_RUN] = Counter()
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     known = set(tiers.names())
     for item in items:
@@ -46,17 +42,44 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     for tier in sorted(_tiers_of(item)):
         lack = tiers.lack(tier)
         if lack:
-            item.config.stash[NOT_RUN][tier] += 1
-            give_up = pytest.fail if CI and lack.required else pytest.skip
-            give_up(f"tier {tier} not run: needs {lack.needs}")
+            item.stash[EXCUSED] = not lack.required
+            pytest.skip(f"tier {tier} (needs {lack.needs})")
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    if config.stash[NOT_RUN]:
-        terminalreporter.section("tiers not run")
-        for tier, count in sorted(config.stash[NOT_RUN].items()):
-            lack = tiers.lack(tier)
-            terminalreporter.line(f"{tier} (needs {lack.needs if lack else ''}): {count} tests")
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if not hasattr(report, "wasxfail") and not item.stash.get(EXCUSED, False):
+        _fail_in_ci(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    _fail_in_ci(report)
+    return report
+
+
+def _fail_in_ci(report: pytest.TestReport | pytest.CollectReport) -> None:
+    """Whatever a test skips for: what did not run has not passed."""
+    if CI and report.skipped:
+        report.longrepr = f"not run, and CI=true: {_reason(report)}"
+        report.outcome = "failed"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    skipped = Counter(_reason(report) for report in terminalreporter.stats.get("skipped", []))
+    if skipped:
+        terminalreporter.section("not run")
+        for reason, count in sorted(skipped.items()):
+            terminalreporter.line(f"{reason}: {count} tests")
+
+
+def _reason(report: pytest.TestReport | pytest.CollectReport) -> str:
+    """Why a test was skipped: the third of (path, line, reason)."""
+    assert isinstance(report.longrepr, tuple)
+    return report.longrepr[2].removeprefix("Skipped: ")
 
 
 def _tiers_of(item: pytest.Item) -> set[str]:

@@ -24,6 +24,11 @@ def test_with_curl(): pass
 @pytest.mark.tier("python3.10", "python3.11")
 def test_with_another_python(): pass
 
+def test_that_gives_up(): pytest.skip("no such device")
+
+@pytest.mark.xfail
+def test_that_is_known_to_fail(): assert False
+
 def test_without(): pass
 """
 
@@ -31,16 +36,26 @@ def test_without(): pass
 def test_a_tier_that_lacks_something_is_skipped_and_named(tmp_path: Path) -> None:
     done = _run_sample(tmp_path, SAMPLE, ci=False)
     assert done.returncode == 0, done.stdout
-    assert "1 passed, 2 skipped" in done.stdout
-    assert "tiers not run" in done.stdout
-    assert "curl (needs curl: apt install curl): 1 tests" in done.stdout
+    assert "1 passed, 3 skipped, 1 xfailed" in done.stdout
+    assert "not run" in done.stdout
+    assert "tier curl (needs curl: apt install curl): 1 tests" in done.stdout
+    assert "no such device: 1 tests" in done.stdout
 
 
 def test_in_ci_it_fails_but_a_missing_python_does_not(tmp_path: Path) -> None:
     done = _run_sample(tmp_path, SAMPLE, ci=True)
     assert done.returncode == 1, done.stdout
-    assert "1 passed, 1 skipped, 1 error" in done.stdout
-    assert "tier curl not run: needs curl" in done.stdout
+    assert "1 failed, 1 passed, 1 skipped, 1 xfailed, 1 error" in done.stdout
+    assert "not run, and CI=true: tier curl (needs curl: apt install curl)" in done.stdout
+    assert "not run, and CI=true: no such device" in done.stdout
+
+
+def test_in_ci_a_module_that_skips_itself_fails(tmp_path: Path) -> None:
+    sample = "import pytest\npytest.importorskip('nonesuch')\n"
+    assert _run_sample(tmp_path, sample, ci=False).returncode == pytest.ExitCode.NO_TESTS_COLLECTED
+    done = _run_sample(tmp_path, sample, ci=True)
+    assert done.returncode == pytest.ExitCode.INTERRUPTED
+    assert "not run, and CI=true: could not import 'nonesuch'" in done.stdout
 
 
 def test_an_unknown_tier_is_an_error(tmp_path: Path) -> None:
