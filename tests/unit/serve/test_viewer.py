@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: MIT
+"""Who asks decides what is seen."""
+
+from __future__ import annotations
+
+import grp
+
+import pytest
+
+from hwinfod.serve.http.messages import Peer
+from hwinfod.serve.http.problems import Problem
+from hwinfod.serve.viewer import viewer_of
+
+GROUP_ID = 990
+
+
+@pytest.fixture(autouse=True)
+def _group(monkeypatch):
+    monkeypatch.setattr(grp, "getgrnam", lambda name: grp.struct_group((name, "x", GROUP_ID, [])))
+
+
+def peer(uid, *groups, gid=100):
+    return Peer(pid=1, uid=uid, gid=gid, groups=groups)
+
+
+@pytest.mark.parametrize("privacy", ["open", "own", "group"])
+def test_root_sees_and_changes_everything(privacy):
+    viewer = viewer_of(peer(0, gid=0), privacy)
+    assert (viewer.sees_all, viewer.may_change) == (True, True)
+
+
+@pytest.mark.parametrize("privacy", ["open", "own", "group"])
+@pytest.mark.parametrize("member", [peer(1000, 4, GROUP_ID), peer(1000, gid=GROUP_ID)])
+def test_the_group_sees_everything_and_changes_nothing(privacy, member):
+    viewer = viewer_of(member, privacy)
+    assert (viewer.sees_all, viewer.may_change) == (True, False)
+
+
+def test_a_stranger_sees_what_is_their_own():
+    viewer = viewer_of(peer(1000), "own")
+    assert (viewer.sees_all, viewer.may_change) == (False, False)
+    assert viewer.sees_user(1000)
+    assert not viewer.sees_user(1001)
+    assert not viewer.sees_user(0)
+
+
+def test_a_stranger_sees_all_where_it_is_open_and_nothing_where_it_is_the_groups():
+    assert viewer_of(peer(1000), "open").sees_all
+    with pytest.raises(Problem):
+        viewer_of(peer(1000), "group")
+
+
+def test_without_the_group_nobody_is_in_it(monkeypatch):
+    def missing(name):
+        raise KeyError(name)
+
+    monkeypatch.setattr(grp, "getgrnam", missing)
+    assert not viewer_of(peer(1000, 4), "own").sees_all
