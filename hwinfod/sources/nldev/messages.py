@@ -24,6 +24,7 @@ NLM_F_DUMP_INTR = 0x10
 NLM_F_CAPPED = 0x100
 NLM_F_ACK_TLVS = 0x200
 NLM_F_DUMP = 0x300
+_MAX_ERRNO = 4095  # include/linux/err.h
 
 HEADER = struct.Struct("=IHHII")
 _ATTRIBUTE = struct.Struct("=HHI")
@@ -72,8 +73,8 @@ def parse_status(payload: bytes) -> int:
     if len(payload) < _ERROR.size:
         raise ParseError(f"netlink status of {len(payload)} bytes")
     number: int = _ERROR.unpack_from(payload)[0]
-    if number > 0:
-        raise ParseError(f"netlink status is positive: {number}")
+    if not -_MAX_ERRNO <= number <= 0:
+        raise ParseError(f"netlink status {number} is no error number")
     return -number
 
 

@@ -59,7 +59,7 @@ def test_statuses():
     assert parse_status(captured("refused_unknown_device")[0].payload) == errno.EINVAL
     assert parse_status(captured("dump_refused_at_its_end")[0].payload) == errno.EINVAL
     assert parse_status(captured("late_acknowledgement")[0].payload) == 0
-    for broken in (b"", b"123", struct.pack("=i", 5)):
+    for broken in (b"", b"123", struct.pack("=i", 5), struct.pack("=i", -(2**31))):
         with pytest.raises(ParseError):
             parse_status(broken)
 
