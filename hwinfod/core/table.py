@@ -9,7 +9,7 @@ from hwinfod.core.block import Row
 from hwinfod.core.series import Layout, SeriesIndex
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from hwinfod.core.codec import Value
     from hwinfod.core.metric import Level, Metric
@@ -145,8 +145,8 @@ class Groups:
         self._table = table
         self._columns = columns
         self._level = level
-        self._groups: dict[Hashable, Group] = {}
-        self._set: set[Hashable] = set()
+        self._groups: dict[str, Group] = {}
+        self._set: set[str] = set()
 
     def set(self, key: str, values: Sequence[Value]) -> None:
         group = self._groups.get(key)
@@ -156,7 +156,7 @@ class Groups:
         group.set(values)
         self._set.add(key)
 
-    def sweep(self) -> list[Hashable]:
+    def sweep(self) -> list[str]:
         """Releases what was not set since the last sweep, and says what that was."""
         gone = [key for key in self._groups if key not in self._set]
         for key in gone:
