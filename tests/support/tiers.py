@@ -72,6 +72,13 @@ def _lack_of_namespaces() -> Lack | None:
     return None if done.returncode == 0 else Lack("root that may make network namespaces")
 
 
+def _lack_of_fuse() -> Lack | None:
+    """/dev/fuse may be there, and mounting forbidden."""
+    command = "exec 3<>/dev/fuse && mount -i -t fuse -o fd=3,rootmode=40000,user_id=0,group_id=0 probe /mnt"
+    done = subprocess.run(["unshare", "--mount", "sh", "-c", command], capture_output=True, check=False)
+    return None if done.returncode == 0 else Lack("root that may mount /dev/fuse")
+
+
 def _lack_of_python(version: str) -> Lack | None:
     return None if pythons.find(version) else Lack(f"python{version} on PATH or in pyenv", required=False)
 
@@ -83,6 +90,7 @@ def _lacks() -> dict[str, Callable[[], Lack | None]]:
     for tier, packages in parse_packages(PACKAGES.read_text()).items():
         probes[tier] = [functools.partial(lack_of_packages, packages)]
     probes["root"] = [_lack_of_root]
+    probes["fuse"] = [_lack_of_fuse]
     probes["netns"].append(_lack_of_namespaces)
     for version in pythons.SUPPORTED:
         probes[f"python{version}"] = [functools.partial(_lack_of_python, version)]

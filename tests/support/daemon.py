@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: MIT
+"""The real daemon process on a fixture host, as a test has it.
+
+with Daemon.start("--export.level=detailed", host=host) as daemon:
+    daemon.get("/v1/status").json()
+    daemon.scrape()
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tests.fixtures.host import Host
+from tests.support.exposition import TEXT, Exposition, parse
+from tests.support.notify import NotifySocket
+from tests.support.processes import Program, clean_environ
+from tests.support.unix_http import Client, Reply, get
+
+SHARED_MEMORY = Path("/dev/shm")
+
+
+def make_directory(name: str) -> Path:
+    """A short path in memory: socket paths end at 107 bytes, and a host that moves is written again and again."""
+    parent = SHARED_MEMORY if SHARED_MEMORY.is_dir() else None
+    return Path(tempfile.mkdtemp(prefix=f"{name}-", dir=parent))
+
+
+class Daemon(Program):
+    """Its Unix socket, one TCP listener on a port of the kernel's choice, and what it told the service manager."""
+
+    def __init__(
+        self, directory: Path, flags: Sequence[str], *, host: Host | None, tcp: bool = True, **environ: str
+    ) -> None:
+        self.directory = directory
+        self.socket = str(directory / "hwinfod.sock")
+        self.notified = NotifySocket(str(directory / "notify"))
+        self._has_tcp = tcp
+        command = [sys.executable, "-m", "hwinfod", f"--socket={self.socket}", f"--state-dir={directory / 'state'}"]
+        command += host.path_flags if host else []
+        command += ["--web.listen-address=127.0.0.1:0"] if tcp else []
+        super().__init__([*command, *flags], environ=clean_environ(NOTIFY_SOCKET=self.notified.path, **environ))
+
+    @classmethod
+    @contextlib.contextmanager
+    def start(
+        cls, *flags: str, host: Host | None = None, tcp: bool = True, ready: bool = True, **environ: str
+    ) -> Iterator[Daemon]:
+        """Started and, unless `ready` is off, ready; gone with its directory at the end of the block."""
+        directory = make_directory("hwinfod")
+        daemon = None
+        try:
+            daemon = cls(directory, flags, host=host, tcp=tcp, **environ)
+            if ready:
+                daemon.wait_ready()
+            yield daemon
+        finally:
+            if daemon is not None:
+                daemon.close()
+                daemon.notified.close()
+            shutil.rmtree(directory, ignore_errors=True)
+
+    def wait_ready(self) -> None:
+        self.wait_until(lambda: self.notified.has("READY", "1"), "READY=1")
+
+    @property
+    def tcp_address(self) -> tuple[str, int]:
+        """Of the metrics listener."""
+        assert self._has_tcp
+        (port,) = self.tcp_ports()
+        return ("127.0.0.1", port)
+
+    @property
+    def url(self) -> str:
+        return "http://{}:{}".format(*self.tcp_address)
+
+    def client(self) -> Client:
+        return Client(self.socket)
+
+    def get(self, path: str, **headers: str) -> Reply:
+        """A GET on the Unix socket."""
+        return get(self.socket, path, **headers)
+
+    def get_tcp(self, path: str, **headers: str) -> Reply:
+        return get(self.tcp_address, path, **headers)
+
+    def scrape(self, path: str = "/metrics", accept: str = TEXT) -> Exposition:
+        """The metrics, strictly parsed."""
+        reply = self.get(path, Accept=accept)
+        assert reply.status == 200, reply
+        return parse(reply.body, reply.headers["content-type"])
