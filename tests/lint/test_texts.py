@@ -40,6 +40,7 @@ def test_a_missing_licence_is_seen() -> None:
     assert not texts.lacks_licence("tools/x", "#!/bin/sh\n" + LICENCE_LINE)
     assert not texts.lacks_licence("hwinfod/x.py", LICENCE_LINE)
     assert not texts.lacks_licence("README.md", "# hwinfod\n")
+    assert not texts.lacks_licence("tests/unit/__init__.py", "")
 
 
 def test_a_missing_docstring_is_seen() -> None:

@@ -22,8 +22,8 @@ _ELSEWHERE = re.compile(r"(?<![\w.-])/wor[k](?![\w-])|\bshare[d]/(?:design|refer
 
 
 def lacks_licence(name: str, text: str) -> bool:
-    """The identifier is the first line, or the second below a `#!`."""
-    if not (name.endswith(SOURCES) or name == "Makefile" or text.startswith("#!")):
+    """The identifier is the first line, or the second below a `#!`. An empty file has nothing to license."""
+    if not text or not (name.endswith(SOURCES) or name == "Makefile" or text.startswith("#!")):
         return False
     lines = text.splitlines()[:2]
     first = lines[1:] if lines and lines[0].startswith("#!") else lines[:1]
