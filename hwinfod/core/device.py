@@ -70,16 +70,20 @@ class Devices:
         self._events = events
         self._lock = threading.Lock()
         self._reporters: dict[str, str] = {}
+        self._known_reporters: set[str] = set()
         self.current: Mapping[str, Device] = MappingProxyType({})
         self.version = 0
 
     def reconcile(self, reporter: str, seen: Iterable[Device]) -> None:
-        """All devices that a reporter (a collector's name) sees now. Those it saw before and not now are lost."""
+        """All devices that a reporter (a collector's name) sees now. Those it saw before and not now are lost; those
+        of its first look are what the host has, and no event."""
         seen_by_id = {device.id: device for device in seen}
         with self._lock:
             devices = dict(self.current)
+            first_look = reporter not in self._known_reporters
+            self._known_reporters.add(reporter)
             for device in seen_by_id.values():
-                self._update(devices, device)
+                self._update(devices, device, silent=first_look)
                 self._reporters[device.id] = reporter
             for id_, device in self.current.items():
                 if self._reporters.get(id_) == reporter and id_ not in seen_by_id and device.status is not Status.LOST:
@@ -112,12 +116,13 @@ class Devices:
             del devices[device.id]
             self._reporters.pop(device.id, None)
 
-    def _update(self, devices: dict[str, Device], device: Device) -> None:
+    def _update(self, devices: dict[str, Device], device: Device, *, silent: bool = False) -> None:
         now = self._clock.wall_ns()
         before = devices.get(device.id)
         if before is None:
             devices[device.id] = replace(device, version=1, first_seen_wall_ns=now, status_since_wall_ns=now)
-            self._tell(EventKind.DEVICE_ADDED, Severity.INFO, device, {})
+            if not silent:
+                self._tell(EventKind.DEVICE_ADDED, Severity.INFO, device, {})
             return
         changed = {
             name: f"{before.facts.get(name, '')} -> {device.facts.get(name, '')}"

@@ -46,8 +46,14 @@ def test_a_device_that_is_gone_stays_listed_as_lost_and_can_return(host, clock):
     clock.advance(100)
     host.devices.reconcile("disks", [disk("sda", model="X"), disk("sdb")])
     assert host.devices.current["disk:sda"].status is Status.PRESENT
-    assert kinds(host) == [EventKind.DEVICE_ADDED, EventKind.DEVICE_ADDED, EventKind.DEVICE_LOST,
-                           EventKind.DEVICE_RETURNED]  # fmt: skip
+    assert kinds(host) == [EventKind.DEVICE_LOST, EventKind.DEVICE_RETURNED]
+
+
+def test_what_the_first_look_finds_is_no_event_and_what_comes_later_is(host):
+    host.devices.reconcile("disks", [disk("sda")])
+    assert kinds(host) == []
+    host.devices.reconcile("disks", [disk("sda"), disk("sdb")])
+    assert kinds(host) == [EventKind.DEVICE_ADDED]
 
 
 def test_one_reporter_does_not_lose_what_another_reports(host):

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: MIT
+"""`hwinfoctl`: what the daemon knows, on a terminal or as JSON."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from hwinfod._version import VERSION
+from hwinfod.ctl.client import Client
+from hwinfod.ctl.failures import EXIT_STATUS, INTERRUPTED, OK, Failure
+from hwinfod.ctl.terminal import Terminal, standard_output
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# Verb, and the module of hwinfod.ctl.commands that has its arguments and its doing.
+COMMANDS = {
+    "status": "what is wrong, and the host in five lines",
+    "show": "the latest values of one collector",
+    "devices": "the inventory",
+    "metrics": "what is measured, and the latest values",
+    "history": "one metric over time, drawn",
+    "explain": "what a metric means and where it comes from",
+    "events": "what happened",
+    "collectors": "how the daemon's collectors fare",
+    "api": "any path of the API, raw",
+}
+_EXAMPLES = """\
+examples:
+  hwinfoctl status
+  hwinfoctl show cpu
+  hwinfoctl history hw_cpu_utilization_ratio --since 15m
+  hwinfoctl events -f
+  hwinfoctl status --json | jq .problems
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The program. `argv` without the program's name; returns the exit status."""
+    arguments = sys.argv[1:] if argv is None else list(argv)
+    try:
+        return _run(arguments)
+    except Failure as failure:
+        print(f"hwinfoctl: {failure}", file=sys.stderr)
+        if failure.hint:
+            print(f"  {failure.hint}", file=sys.stderr)
+        return failure.status
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:  # `| head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+
+
+def _run(arguments: Sequence[str]) -> int:
+    parser = build_parser(arguments)
+    options = parser.parse_args(arguments)
+    if not options.command:
+        parser.print_help()
+        return OK
+    command = import_module(f"hwinfod.ctl.commands.{options.command}")
+    client = Client(options.socket)
+    terminal = standard_output(no_colour=options.no_color)
+    if options.watch is None:
+        return int(command.run(client, options, terminal))
+    return _watch(lambda: int(command.run(client, options, terminal)), terminal, options.watch)
+
+
+def _watch(run: object, terminal: Terminal, seconds: float) -> int:
+    """Runs again and again. On a terminal from the top of the screen, without clearing it first: no flicker."""
+    assert callable(run)  # noqa: S101  a lambda above
+    while True:
+        if terminal.is_tty:
+            terminal.stream.write("\x1b[H")
+        status: int = run()
+        if terminal.is_tty:
+            terminal.stream.write("\x1b[J")
+        terminal.stream.flush()
+        if seconds <= 0:
+            return status
+        time.sleep(seconds)
+
+
+def build_parser(arguments: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """The command line. Only the module of the verb in use is imported; all of them where none is."""
+    parser = argparse.ArgumentParser(
+        prog="hwinfoctl",
+        description="Shows what hwinfod knows of this host.",
+        epilog=f"{_EXAMPLES}\n{EXIT_STATUS}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"hwinfoctl {VERSION}")
+    _add_common(parser, default=True)
+    verbs = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    wanted = [name for name in COMMANDS if name in arguments] or list(COMMANDS)
+    for name, summary in COMMANDS.items():
+        verb = verbs.add_parser(
+            name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.", epilog=EXIT_STATUS,
+            formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False,
+        )  # fmt: skip
+        _add_common(verb, default=False)
+        if name in wanted:
+            import_module(f"hwinfod.ctl.commands.{name}").add_arguments(verb)
+    return parser
+
+
+def _add_common(parser: argparse.ArgumentParser, *, default: bool) -> None:
+    """Flags that stand before or behind the verb. Behind it they have no default, or they would undo the former."""
+    nothing = argparse.SUPPRESS
+
+    parser.add_argument(
+        "--socket", metavar="PATH", default=_default_socket() if default else nothing,
+        help="the daemon's socket (HWINFOD_SOCKET; default: %(default)s)" if default else "the daemon's socket",
+    )  # fmt: skip
+    parser.add_argument(
+        "--json", action="store_true", default=False if default else nothing, help="print the API's document"
+    )
+    parser.add_argument(
+        "--no-color", action="store_true", default=False if default else nothing, help="no colour (NO_COLOR)"
+    )
+    parser.add_argument(
+        "--watch", nargs="?", type=float, const=2.0, metavar="SECONDS", default=None if default else nothing,
+        help="again and again, every 2 seconds or SECONDS",
+    )  # fmt: skip
+
+
+def _default_socket() -> str:
+    """HWINFOD_SOCKET; else the service's socket, or the one of a daemon that this user runs by hand."""
+    named = os.environ.get("HWINFOD_SOCKET")
+    if named:
+        return named
+    service = "/run/hwinfod/hwinfod.sock"
+    session = os.environ.get("XDG_RUNTIME_DIR", "")
+    own = f"{session}/hwinfod/hwinfod.sock" if session else f"/tmp/hwinfod-{os.getuid()}/hwinfod.sock"  # noqa: S108
+    return own if not os.path.exists(service) and os.path.exists(own) else service
+
+
+if __name__ == "__main__":
+    sys.exit(main())

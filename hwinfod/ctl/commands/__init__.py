@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""One file a verb: `add_arguments(parser)` and `run(client, options, terminal) -> exit status`."""

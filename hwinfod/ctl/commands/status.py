@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: MIT
+"""`hwinfoctl status`: what is wrong first, then the host in a few lines, then what to type next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hwinfod.ctl import units
+from hwinfod.ctl.failures import OK, UNHEALTHY
+from hwinfod.ctl.output import write_json
+from hwinfod.ctl.samples import Latest
+from hwinfod.ctl.terminal import printable
+
+if TYPE_CHECKING:
+    import argparse
+
+    from hwinfod.ctl.client import Client
+    from hwinfod.ctl.terminal import Terminal
+    from hwinfod.wire import Samples, Status
+
+_STYLES = {"ok": ("green", "bold"), "warning": ("yellow", "bold"), "critical": ("red", "bold")}
+_TAGS = {"critical": ("CRIT", "red"), "warning": ("warn", "yellow"), "info": ("note", "cyan")}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """No arguments of its own."""
+
+
+def run(client: Client, options: argparse.Namespace, terminal: Terminal) -> int:
+    status: Status = client.get("/v1/status")
+    code = UNHEALTHY if status["state"] == "critical" else OK
+    if options.json:
+        write_json(terminal, status)
+        return code
+    samples: Samples = client.get("/v1/samples", {"level": "standard"})
+    for line in screen(status, Latest(samples["samples"]), terminal):
+        terminal.write(line)
+    return code
+
+
+def screen(status: Status, latest: Latest, terminal: Terminal) -> list[str]:
+    """The lines, most urgent first."""
+    lines = [_headline(status, terminal)]
+    lines += _problems(status, terminal)
+    lines += [f"{terminal.paint(f'{name:<4}', 'bold')}  {text}" for name, text in _figures(status, latest) if text]
+    lines += _next(status, terminal)
+    return lines
+
+
+def _headline(status: Status, terminal: Terminal) -> str:
+    counts = {s: sum(p["severity"] == s for p in status["problems"]) for s in ("critical", "warning")}
+    words = [f"{name.upper()} {n}" for name, n in counts.items() if n] or ["OK"]
+    state = terminal.paint("  ".join(words), *_STYLES[status["state"]])
+    parts = [terminal.paint(printable(status["hostname"]), "bold"), state]
+    parts += [printable(part) for part in (status["operating_system"], status["kernel"]) if part]
+    parts.append(f"up {units.duration(status['uptime_seconds'])}")
+    parts.append(units.clock(status["time_seconds"], "%H:%M:%S %Z"))
+    return "  ".join(parts)
+
+
+def _problems(status: Status, terminal: Terminal) -> list[str]:
+    lines = []
+    for problem in status["problems"]:
+        tag, style = _TAGS[problem["severity"]]
+        remedy = f"  > {problem['remedy']}" if problem["remedy"] else ""
+        lines.append(f"{terminal.paint(tag, style)}  {printable(problem['text'])}{terminal.paint(remedy, 'dim')}")
+    return lines
+
+
+def _figures(status: Status, latest: Latest) -> list[tuple[str, str]]:
+    return [
+        ("CPU", _cpu(latest)),
+        ("MEM", _memory(latest)),
+        ("DISK", _disks(latest)),
+        ("NET", _network(latest)),
+        ("HEAT", _heat(latest)),
+        ("self", _self(status, latest)),
+    ]
+
+
+def _cpu(latest: Latest) -> str:
+    used, threads = latest.value("hw_cpu_utilization_ratio"), latest.value("hw_cpu_threads_online")
+    parts = []
+    if used is not None:
+        parts.append(f"{used * 100:.0f} %" + (f" of {threads:.0f} threads" if threads else ""))
+    load = [latest.value(f"hw_load{minutes}") for minutes in (1, 5, 15)]
+    if None not in load:
+        parts.append("load " + " ".join(f"{value:.2f}" for value in load if value is not None))
+    return _joined([*parts, _pressure(latest)])
+
+
+def _pressure(latest: Latest) -> str:
+    """The share of time in which something waited, where that is not nothing."""
+    parts = []
+    for resource in ("cpu", "memory", "io"):
+        value = latest.value("hw_pressure_waiting_ratio", resource=resource, window="10s")
+        if value is not None:
+            parts.append(f"{resource} {value * 100:.0f}")
+    return f"psi {' '.join(parts)}" if parts else ""
+
+
+def _memory(latest: Latest) -> str:
+    total = latest.value("hw_memory_limit_bytes")
+    available = latest.value("hw_memory_available_bytes")
+    if total is None or available is None:
+        return ""
+    parts = [f"{units.size(total - available)} of {units.size(total)}"]
+    swap, used = latest.value("hw_swap_limit_bytes"), latest.value("hw_swap_usage_bytes")
+    if swap:
+        parts.append(f"swap {units.size(used or 0)} of {units.size(swap)}")
+    return _joined(parts)
+
+
+def _disks(latest: Latest) -> str:
+    parts = []
+    busiest = latest.highest("hw_disk_utilization_ratio")
+    if busiest is not None:
+        parts.append(f"busiest {busiest['labels'].get('device', '')} {float(busiest['value'] or 0) * 100:.0f} %")
+    fullest = latest.highest("hw_filesystem_utilization_ratio")
+    if fullest is not None:
+        parts.append(f"fullest {fullest['labels'].get('mountpoint', '')} {float(fullest['value'] or 0) * 100:.0f} %")
+    return _joined(parts)
+
+
+def _network(latest: Latest) -> str:
+    up = latest.values("hw_network_up")
+    return f"{sum(up):.0f}/{len(up)} up" if up else ""
+
+
+def _heat(latest: Latest) -> str:
+    parts = []
+    hottest = latest.highest("hw_temperature_celsius")
+    if hottest is not None:
+        where = " ".join(hottest["labels"].get(name, "") for name in ("chip", "sensor")).strip()
+        parts.append(f"hottest {float(hottest['value'] or 0):.0f} C {where}")
+    watts = latest.values("hw_cpu_package_power_watts")
+    if watts:
+        parts.append(f"packages {units.decimal(sum(watts), 'W')}")
+    return _joined(parts)
+
+
+def _self(status: Status, latest: Latest) -> str:
+    collectors = status["collectors"]
+    working = collectors["ok"]
+    parts = [f"{working}/{sum(v for k, v in collectors.items() if k not in ('absent', 'stuck'))} collectors"]
+    seconds, uptime = latest.value("process_cpu_seconds_total"), status["daemon_uptime_seconds"]
+    if seconds is not None and uptime > 1:
+        parts.append(f"cpu {seconds / uptime * 100:.1f} %")
+    resident = latest.value("process_resident_memory_bytes")
+    if resident is not None:
+        parts.append(units.size(resident))
+    parts.append(f"history {units.duration(status['history_seconds'])}")
+    parts.append(f"v{status['version']}")
+    return _joined(parts)
+
+
+def _joined(parts: list[str]) -> str:
+    return "   ".join(part for part in parts if part)
+
+
+def _next(status: Status, terminal: Terminal) -> list[str]:
+    """What to type next, where there is something."""
+    faces = status["faces"]
+    lines = []
+    if faces["textfile_trouble"]:
+        lines.append(f"{terminal.paint('warn', 'yellow')}  textfile: {printable(faces['textfile_trouble'])}")
+    if not faces["metrics_urls"] and not faces["textfile"]:
+        lines.append(
+            f"{terminal.paint('note', 'cyan')}  Prometheus does not see this host yet: "
+            'set [web] listen_address = [":10049"] in /etc/hwinfod/hwinfod.toml'
+        )
+    if status["state"] != "ok":
+        lines.append(f"{terminal.paint('next', 'bold')}  hwinfoctl events   hwinfoctl collectors")
+    return lines
