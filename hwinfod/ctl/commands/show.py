@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from hwinfod.wire import MetricRecord, Sample
 
 _BAR = 12
+_CELL = 12
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -97,6 +98,8 @@ def _table(
         key = tuple(printable(sample["labels"][name]) for name in names)
         rows.setdefault(key, {})[sample["metric"]] = sample
     stem = _common_stem(metrics)
+    if len(rows) < len(metrics) and len(rows) * _CELL < terminal.width - _CELL * 3:
+        return _few_things(names, rows, metrics, catalog, terminal)
     lines: list[str] = []
     for part in _that_fit(metrics, stem, terminal.width):
         head = [name.upper() for name in names] + [metric[len(stem) :] for metric in part]
@@ -110,6 +113,26 @@ def _table(
         lines += [terminal.paint(title, "bold")] if title else []
         lines += [terminal.paint(first, "dim"), *rest]
     return lines
+
+
+def _few_things(
+    names: tuple[str, ...],
+    rows: dict[tuple[str, ...], dict[str, Sample]],
+    metrics: list[str],
+    catalog: dict[str, MetricRecord],
+    terminal: Terminal,
+) -> list[str]:
+    """A row for each metric, where there are fewer things than metrics."""
+    head = [" ".join(names).upper(), *(" ".join(key) for key in rows)]
+    body = [
+        [
+            metric,
+            *(value_text(found[metric], catalog.get(metric)) if metric in found else "-" for found in rows.values()),
+        ]
+        for metric in metrics
+    ]
+    first, *rest = columns([head, *body], right=frozenset(range(1, len(head))))
+    return [terminal.paint(first, "dim"), *rest]
 
 
 def _common_stem(metrics: list[str]) -> str:
