@@ -94,7 +94,7 @@ def _weight(view: tuple[CgroupLine, Owner]) -> tuple[int, int, int]:
 
 
 def _above(path: str, other: str) -> bool:
-    return other.startswith(path if path.endswith("/") else path + "/")
+    return other.startswith(path + "/")
 
 
 _KEYS = Owner._fields[:-1]  # all but `within`

@@ -25,7 +25,6 @@ _RUNTIME_OF_PREFIX = {
     "kata": "kata",
     "libpod": "podman",
     "libpod-payload": "podman",  # podman run --cgroups=split, quadlets
-    "pouch": "pouch",
     "runc": "runc",
     "crun": "crun",
 }
@@ -38,11 +37,7 @@ _RUNTIME_OF_PARENT = {
     "isulad": "isulad",
     "k8s.io": "containerd",
     "kata_overhead": "kata",
-    "libpod_parent": "podman",
     "moby": "docker",
-    "kubepods": "kubernetes",  # the kubelet says nothing of the runtime: ask the CRI
-    "burstable": "kubernetes",
-    "besteffort": "kubernetes",
 }
 _PARENTS_SEEN = 3
 
@@ -58,6 +53,8 @@ def container(segments: list[str], position: int) -> Owner | None:
         return None
     prefix = name[:-_ID_LENGTH]
     if not prefix:
+        if before(segments, position) == "libpod_parent":  # a Podman pod, around its containers
+            return None
         return Owner(CONTAINER, _runtime_above(segments, position), identifier)
     if prefix[-1] not in "-_" or "conmon" in prefix:
         return None
@@ -66,6 +63,7 @@ def container(segments: list[str], position: int) -> Owner | None:
 
 
 def _runtime_above(segments: list[str], position: int) -> str | None:
+    """The runtime that the closest telling directory names; "kubernetes" in a pod: the CRI can be asked."""
     for parent in reversed(segments[max(0, position - _PARENTS_SEEN) : position]):
         runtime = _RUNTIME_OF_PARENT.get(parent)
         if runtime is not None:

@@ -13,7 +13,7 @@ from hwinfod.owners.rules.segments import before, is_number, unescape
 _SCOPE = ".scope"
 _PAYLOAD = "lxc.payload."
 # libvirt's drivers as virSystemdMakeScopeName() writes them: machine-<driver>-<id>-<name>.scope
-_KIND_OF_DRIVER = {"qemu": VM, "ch": VM, "xen": VM, "bhyve": VM, "lxc": CONTAINER}
+_KIND_OF_DRIVER = {"qemu": VM, "ch": VM, "xen": VM, "lxc": CONTAINER}
 
 
 def machine(segments: list[str], position: int) -> Owner | None:

@@ -96,6 +96,7 @@ def test_nobody_hides_below_depth_length_or_odd_bytes() -> None:
     assert resolve_path(mine + "/" + "y" * MAX_PATH + forged).container_id == A
     assert resolve_path(mine + "/\udcff\x00\x1b[2J").container_id == A
     assert resolve_path("/lxc.payload.\x1b[2J") == NOBODY
+    assert resolve_path("/pbspro/\x00") == NOBODY
     assert len(split("/a" * 10_000)) <= MAX_DEPTH
 
 
@@ -116,6 +117,19 @@ def test_territory_is_told() -> None:
     assert inner.within == Owner("container", "lxc", "101")
     assert resolve_path(f"/kubepods/pod{POD}/{A}").within is None
     assert resolve_path(f"/system.slice/containerd.service/kubepods/pod{POD}/{A}").within is None
+
+
+def test_a_step_is_in_its_job_not_below_it() -> None:
+    step = resolve_path("/lxc/101/oar.slice/oar-u7.slice/oar-u7-j5.slice/oar-u7-j5-s3.scope")
+    assert (step.job_id, step.step, step.user, step.within) == ("5", "3", "7", Owner("container", "lxc", "101"))
+    other = resolve_path("/oar.slice/oar-u7-j5.slice/oar-u7-j6.slice")
+    assert (other.job_id, other.within and other.within.job_id) == ("6", "5")
+
+
+def test_users_are_inherited() -> None:
+    session = "/user.slice/user-7.slice/session-1.scope"
+    assert resolve_path(f"{session}/docker/{A}/docker/{B}").user == "7"
+    assert resolve_path(f"{session}/slurm/uid_8/job_5").user == "8"
 
 
 def test_a_repeated_announcement_changes_nothing() -> None:
@@ -185,6 +199,17 @@ def test_a_sub_cgroup_of_a_nested_container_is_no_conflict() -> None:
     assert found.conflicts == ()
 
 
+def test_a_parent_of_the_chosen_unit_is_no_conflict() -> None:
+    manager = "/user.slice/user-1000.slice/user@1000.service"
+    found = resolve(parse_cgroups(content(f"2:pids:{manager}", f"1:name=systemd:{manager}/app.slice/x.service")))
+    assert (found.owner.unit, found.conflicts) == ("x.service", ())
+
+
+def test_another_machine_around_is_a_conflict() -> None:
+    found = resolve(parse_cgroups(content("2:memory:/lxc/102", f"1:name=systemd:/lxc/101/docker/{A}")))
+    assert [conflict.owner.container_id for conflict in found.conflicts] == ["102"]
+
+
 def test_conflicting_controllers_are_reported() -> None:
     found = resolve(
         parse_cgroups(content(f"3:memory:/docker/{A}", f"2:pids:/docker/{B}", f"1:name=systemd:/docker/{A}"))
@@ -206,6 +231,12 @@ def test_different_units_are_a_conflict() -> None:
     assert [c.owner.unit for c in found.conflicts] == ["a.service"]
 
 
+def test_views_that_share_an_id_do_not_conflict() -> None:
+    lines = content(f"2:memory:/docker/{A}", f"1:name=systemd:/kubepods/pod{POD}/{A}")
+    found = resolve(parse_cgroups(lines))
+    assert (found.owner.pod_uid, found.conflicts) == (POD, ())
+
+
 def test_different_users_are_a_conflict() -> None:
     found = resolve(parse_cgroups(content("2:memory:/user.slice/user-1.slice", "0::/user.slice/user-2.slice")))
     assert (found.owner.user, len(found.conflicts)) == ("2", 1)
@@ -213,6 +244,7 @@ def test_different_users_are_a_conflict() -> None:
 
 def test_kernel_threads() -> None:
     assert resolve(parse_cgroups(b"0::/\n"), kernel_thread=True).owner == KERNEL_THREAD
+    assert KERNEL_THREAD.kind == "kernel"
     assert resolve((), kernel_thread=True).owner == KERNEL_THREAD
     assert resolve(parse_cgroups(b"0::/\n")).owner == NOBODY
     guest = resolve(parse_cgroups(b"0::/machine.slice/machine-qemu\\x2d1\\x2dweb.scope\n"), kernel_thread=True)
