@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from fnmatch import fnmatchcase
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -177,10 +178,10 @@ def rates_of(points: Sequence[tuple[float, float]]) -> Iterator[tuple[float, flo
 def buckets_of(
     points: Iterable[tuple[float, float]], start: float, step: float
 ) -> Iterator[tuple[float, float, float, float, int]]:
-    """(end of bucket, min, mean, max, count) of every bucket that has a point."""
+    """(end of bucket, min, mean, max, count) of every bucket that has a point; a bucket includes its end."""
     bucket, values = -1, [0.0][:0]
     for time, value in points:
-        index = int((time - start) // step)
+        index = max(0, math.ceil((time - start) / step) - 1)
         if index != bucket and values:
             yield _bucket(start + (bucket + 1) * step, values)
             values = []

@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: MIT
+"""The JSON API answers what the host holds, in the types of `wire`, to whom it may."""
+
+from __future__ import annotations
+
+import grp
+import json
+from types import SimpleNamespace
+
+import pytest
+
+from hwinfod import wire
+from hwinfod.core.check import Check
+from hwinfod.core.event import EventKind, Severity
+from hwinfod.errors import UserError
+from hwinfod.serve import api
+from hwinfod.serve.api.context import ApiContext, json_bytes, wire_value
+from hwinfod.serve.api.samples import buckets_of, rates_of
+from hwinfod.serve.api.stream import Follower
+from hwinfod.serve.http import Peer, Problem, Request, Router
+from hwinfod.serve.viewer import Viewer
+from hwinfod.settings import SETTINGS, Settings, Table
+from hwinfod.settings.daemon import PRIVACY
+from tests.unit.serve.test_exposition import BYTES, RATIO, sampled
+
+ROOT, STRANGER = Peer(1, 0, 0, ()), Peer(2, 1000, 1000, ())
+FACES: wire.Faces = {"socket": "/s", "metrics_urls": [], "textfile": "", "textfile_trouble": ""}
+TYPES = {
+    "/v1": wire.Index,
+    "/v1/status": wire.Status,
+    "/v1/devices": wire.DeviceList,
+    "/v1/devices/d1": wire.DeviceRecord,
+    "/v1/metrics": wire.MetricList,
+    "/v1/samples": wire.Samples,
+    "/v1/collectors": wire.Collectors,
+    "/v1/events": wire.Events,
+    "/v1/config": wire.Config,
+}
+
+
+@pytest.fixture(autouse=True)
+def _no_group(monkeypatch):
+    def missing(name):
+        raise KeyError(name)
+
+    monkeypatch.setattr(grp, "getgrnam", missing)
+
+
+class Asker:
+    """Asks the routes as a connection would."""
+
+    def __init__(self, privacy="own", checks=()):
+        self.host = sampled()
+        self.settings = Settings.of(Table(SETTINGS), {PRIVACY: privacy})
+        self.context = ApiContext(self.host, checks, self.settings, lambda: FACES)
+        self.router = Router()
+        api.add_routes(self.router, self.context)
+
+    def response(self, path, peer=ROOT, **query):
+        lists = {k: v if isinstance(v, list) else [v] for k, v in query.items()}
+        route, parameters = self.router.find("GET", path)
+        return route.handler(Request("GET", path, lists, {}, b"", peer, secure=False), **parameters)
+
+    def __call__(self, path, peer=ROOT, **query):
+        return json.loads(self.response(path, peer, **query).body)
+
+    def tick(self, count=1):
+        for _ in range(count):
+            self.host.clock.advance(1)
+            self.host.runners["everything"].run("sample")
+
+
+@pytest.fixture
+def ask():
+    return Asker()
+
+
+@pytest.mark.parametrize("path", TYPES)
+def test_a_document_has_the_keys_that_wire_says(ask, path):
+    assert set(ask(path)) == set(TYPES[path].__annotations__)
+
+
+def test_every_route_is_tried_here(ask):
+    tried = {path.replace("/d1", "/{id}") for path in TYPES} | {"/v1/series", "/v1/stream"}
+    assert {route.template for route in ask.router.routes} == tried
+
+
+def test_devices_are_found_by_kind_and_id(ask):
+    assert [d["id"] for d in ask("/v1/devices", kind="disk")["devices"]] == ["d1"]
+    assert ask("/v1/devices", kind="gpu")["devices"] == []
+    assert ask("/v1/devices", status="lost")["devices"] == []
+    assert ask("/v1/devices/d1")["facts"]["device"] == "sda"
+    with pytest.raises(Problem):
+        ask("/v1/devices/none")
+
+
+def test_samples_by_glob_label_level_and_collector(ask):
+    assert len(ask("/v1/samples")["samples"]) == 6
+    (sample,) = ask("/v1/samples", name="hw_disk_*")["samples"]
+    assert sample["value"] == str(10**18), "beyond 2^53 JSON readers would round"
+    assert sample["labels"] == {"device": "sda"}
+    assert len(ask("/v1/samples", label="device=sd*")["samples"]) == 1
+    assert ask("/v1/samples", label="device=nvme*")["samples"] == []
+    assert ask("/v1/samples", collector="other")["samples"] == []
+    assert [s["metric"] for s in ask("/v1/samples", level="core")["samples"]] == [RATIO.name]
+    (state,) = ask("/v1/samples", name="hw_link_state")["samples"]
+    assert (state["value"], state["state"]) == (1, "up")
+
+
+def test_the_past_of_a_series(ask):
+    ask.tick(9)
+    now = ask.host.clock.wall_ns() / 1e9
+    history = ask("/v1/series", name=RATIO.name, start=str(now - 5), end=str(now))
+    assert history["of"] == "value"
+    assert [point[1] for point in history["series"][0]["points"]] == [0.25] * 6
+    assert history["series"][0]["points"][-1][0] == now
+    buckets = ask("/v1/series", name=RATIO.name, start=str(now - 5), end=str(now), step="2")
+    assert [point[1:] for point in buckets["series"][0]["points"]] == [[0.25, 0.25, 0.25, n] for n in (3, 2, 1)]
+    rates = ask("/v1/series", name=BYTES.name, start=str(now - 5), end=str(now), step="5")
+    assert rates["of"] == "rate"
+    assert [point[2] for point in rates["series"][0]["points"]] == [0.0]
+
+
+def test_a_fall_of_a_counter_is_a_restart_and_no_spike():
+    assert list(rates_of([(0, 100), (1, 110), (2, 5), (3, 25), (3, 30)])) == [(1, 10.0), (3, 20.0)]
+
+
+def test_buckets_know_their_extremes():
+    assert list(buckets_of([(0, 1), (2, 3), (5, 7)], 0, 2)) == [(2, 1, 2.0, 3, 2), (6, 7, 7.0, 7, 1)]
+
+
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [
+        ("/v1/series", {"name": "hw_nothing"}),
+        ("/v1/series", {}),
+        ("/v1/series", {"name": RATIO.name, "start": "yesterday"}),
+        ("/v1/series", {"name": RATIO.name, "start": "nan"}),
+        ("/v1/series", {"name": RATIO.name, "start": "5", "end": "1"}),
+        ("/v1/series", {"name": RATIO.name, "step": "-1"}),
+        ("/v1/series", {"name": [RATIO.name, RATIO.name]}),
+        ("/v1/samples", {"label": "device"}),
+        ("/v1/samples", {"level": "all"}),
+        ("/v1/samples", {"nmae": "x"}),
+        ("/v1/events", {"severity": "bad"}),
+        ("/v1/status", {"verbose": "1"}),
+        ("/v1/stream", {"label": "x=y"}),
+    ],
+)
+def test_a_question_that_means_nothing_is_refused(ask, path, query):
+    with pytest.raises(UserError):
+        ask.response(path, **query)
+
+
+def test_what_is_wrong_comes_first_in_the_status():
+    check = Check("busy", RATIO, lambda value: value > 0.2, Severity.CRITICAL, "{value:.0%} busy", "do less")
+    ask = Asker(checks=[check])
+    status = ask("/v1/status")
+    assert status["state"] == "critical"
+    assert set(status["problems"][0]) == set(wire.Problem.__annotations__)
+    assert (status["problems"][0]["text"], status["problems"][0]["remedy"]) == ("25% busy", "do less")
+    ask.host.runners["everything"].health.stuck = True
+    ask.tick()
+    assert {p["check"] for p in ask("/v1/status")["problems"]} == {"busy", "collector-stuck"}
+    assert ask("/v1/status")["collectors"]["stuck"] == 1
+
+
+def test_events_since_a_version(ask):
+    ask.host.events.add(EventKind.LINK_DOWN, Severity.WARNING, "down", device="eth0")
+    first = ask("/v1/events")
+    assert [e["text"] for e in first["events"]] == ["down"]
+    assert ask("/v1/events", since=str(first["version"]))["events"] == []
+    assert ask("/v1/events", severity="critical")["events"] == []
+    assert ask("/v1/events", device="eth1")["events"] == []
+    assert ask("/v1/events", limit="0")["events"] == []
+
+
+def test_whose_work_was_hit_is_for_those_who_may_see_it(ask):
+    ask.host.events.add(
+        EventKind.OOM_KILL, Severity.WARNING, "a process was killed", owner="ml/llama",
+        attributes={"process": "python train.py", "memory": "5 GiB"}, private=frozenset({"process"}),
+    )  # fmt: skip
+    (seen,) = ask("/v1/events")["events"]
+    assert (seen["owner"], seen["attributes"]["process"]) == ("ml/llama", "python train.py")
+    (hidden,) = ask("/v1/events", STRANGER)["events"]
+    assert (hidden["owner"], hidden["attributes"]) == ("another user", {"process": "another user", "memory": "5 GiB"})
+
+
+def test_the_configuration_is_not_for_strangers(ask):
+    assert ask("/v1/config")["settings"]
+    with pytest.raises(Problem):
+        ask.response("/v1/config", STRANGER)
+
+
+@pytest.mark.parametrize("path", [*TYPES, "/v1/stream"])
+def test_with_privacy_group_a_stranger_sees_nothing(path):
+    with pytest.raises(Problem):
+        Asker("group").response(path, STRANGER)
+
+
+def test_a_body_is_made_once_until_what_it_shows_changes(ask):
+    first = ask.response("/v1/samples")
+    assert ask.response("/v1/samples") is first
+    assert ask.response("/v1/samples", STRANGER) is not first
+    ask.tick()
+    second = ask.response("/v1/samples")
+    assert second is not first
+    assert second.etag != first.etag
+    ask.host.clock.advance(10)  # everything expires without a new row
+    assert json.loads(ask.response("/v1/samples").body)["samples"] == []
+
+
+@pytest.mark.parametrize(
+    ("value", "wired"),
+    [(None, None), (5, 5), (2**53, 2**53), (2**53 + 1, str(2**53 + 1)), (-(2**70), str(-(2**70))), (0.5, 0.5),
+     (float("inf"), "Infinity"), (float("-inf"), "-Infinity"), (float("nan"), "NaN")],
+)  # fmt: skip
+def test_values_survive_json(value, wired):
+    assert json.loads(json_bytes({"v": wire_value(value)}))["v"] == wired
+
+
+def records(follower):
+    return [json.loads(line) for line in follower.news()]
+
+
+def test_the_stream_begins_with_a_snapshot_and_goes_on_with_rows_and_events(ask):
+    follower = Follower(ask.host, Viewer(0, sees_all=True, may_change=True), "hw_cpu_*", "")
+    columns, row = records(follower)
+    assert columns == {"type": "columns", "table": "everything", "series": [{"metric": RATIO.name, "labels": {}}]}
+    assert (row["type"], row["sequence"], row["values"]) == ("row", 1, [0.25])
+    assert records(follower) == []
+    ask.tick()
+    ask.host.events.add(EventKind.LINK_UP, Severity.INFO, "up")
+    row, event = records(follower)
+    assert (row["sequence"], event["type"], event["text"]) == (2, "event", "up")
+    ask.host.clock.advance(10)
+    assert records(follower) == [{"type": "expired", "table": "everything"}]
+    ask.tick()
+    assert [record["type"] for record in records(follower)] == ["columns", "row"]
+
+
+def test_the_stream_of_a_stranger_hides_whose_work_it_was(ask):
+    follower = Follower(ask.host, Viewer(1000, sees_all=False, may_change=False), "none", "")
+    records(follower)
+    ask.host.events.add(EventKind.OOM_KILL, Severity.WARNING, "killed", owner="ml/llama")
+    (event,) = records(follower)
+    assert event["owner"] == "another user"
+    assert SimpleNamespace(**event).text == "killed"
