@@ -27,7 +27,7 @@ EXIT_FAILED, EXIT_USAGE, EXIT_CONFIG = 1, 2, 78
 def main(argv: Sequence[str] | None = None) -> int:
     """The program. `argv` without the program's name."""
     arguments = sys.argv[1:] if argv is None else argv
-    declared = [Declared.of(kind) for kind in collectors.load()]
+    declared = [Declared.of(kind) for kind in collectors.discover()]
     table = Table([*SETTINGS, *(setting for item in declared for setting in item.settings())], TITLES)
     try:
         command = parse_command_line(table, arguments)

@@ -9,7 +9,7 @@ from importlib import import_module
 from hwinfod.core.collector import Collector
 
 
-def load() -> list[type[Collector]]:
+def discover() -> list[type[Collector]]:
     """Every collector class of this package, by name."""
     modules = sorted(name.removesuffix(".py") for name in os.listdir(os.path.dirname(__file__)) if name.endswith(".py"))
     found: dict[str, type[Collector]] = {}

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""What makes the documents and the machinery of the checkout; not installed."""

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: MIT
+"""`make docs`: writes what is derived from declarations, and with --check only says what is not as derived."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from hwinfod import collectors  # noqa: E402  behind the path above
+from hwinfod.core.catalog import catalog_of  # noqa: E402
+from hwinfod.engine import Declared  # noqa: E402
+from hwinfod.settings import SETTINGS, TITLES, Table  # noqa: E402
+from hwinfod.settings.document import example_text  # noqa: E402
+from tools.manual_metrics import metrics_page  # noqa: E402
+from tools.openapi import openapi_text  # noqa: E402
+
+
+def _example() -> str:
+    declared = [Declared.of(kind) for kind in collectors.discover()]
+    return example_text(Table([*SETTINGS, *(s for item in declared for s in item.settings())], TITLES))
+
+
+def _metrics() -> str:
+    kinds = collectors.discover()
+    return metrics_page(kinds, catalog_of(kinds))
+
+
+GENERATED: dict[str, Callable[[], str]] = {
+    "man/hwinfod-metrics.7": _metrics,
+    "etc/hwinfod.toml": _example,
+    "docs/openapi.yaml": openapi_text,
+}
+
+
+def stale() -> list[str]:
+    """The generated files that are not what would be generated now."""
+    return [name for name, make in GENERATED.items() if _read(name) != make()]
+
+
+def _read(name: str) -> str:
+    path = ROOT / name
+    return path.read_text() if path.exists() else ""
+
+
+def main() -> int:
+    if "--check" in sys.argv[1:]:
+        for name in stale():
+            print(f"{name} is not as generated: make docs", file=sys.stderr)
+        return 1 if stale() else 0
+    for name in stale():
+        (ROOT / name).parent.mkdir(exist_ok=True)
+        (ROOT / name).write_text(GENERATED[name]())
+        print(f"wrote {name}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

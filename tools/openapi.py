@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: MIT
+"""docs/openapi.yaml: the paths as told here, the documents as `hwinfod.wire` declares them.
+
+Source: OpenAPI Specification 3.1.0. A test holds the paths and their parameters against the daemon's routes.
+"""
+
+from __future__ import annotations
+
+import io
+import types
+from dataclasses import dataclass, field
+from typing import Any, Union, get_args, get_origin, get_type_hints, is_typeddict
+
+from hwinfod import wire
+from hwinfod._version import VERSION
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One GET: what it answers, its query parameters with their meaning, the wire type or media type."""
+
+    summary: str
+    answer: type | str
+    parameters: dict[str, str] = field(default_factory=dict)
+
+
+_LABEL = "NAME=VALUE, VALUE may be a glob; may be repeated."
+
+OPERATIONS: dict[str, Operation] = {
+    "/v1": Operation("Version and features of the API.", wire.Index),
+    "/v1/status": Operation("What is wrong now, and the host in a few figures.", wire.Status),
+    "/v1/devices": Operation(
+        "The inventory; what is gone stays listed as lost.",
+        wire.DeviceList,
+        {"kind": "Only this kind: gpu, disk ...", "status": "Only this status."},
+    ),
+    "/v1/devices/{id}": Operation("One device.", wire.DeviceRecord),
+    "/v1/metrics": Operation("The catalog of metrics.", wire.MetricList),
+    "/v1/samples": Operation(
+        "The latest value of every series that is fresh.",
+        wire.Samples,
+        {
+            "name": "A glob over metric names.",
+            "collector": "Only of this collector.",
+            "label": _LABEL,
+            "level": "core, standard or detailed (the default).",
+        },
+    ),
+    "/v1/series": Operation(
+        "What series were, from the ring.",
+        wire.SeriesHistory,
+        {
+            "name": "The metric.",
+            "label": _LABEL,
+            "start": "Seconds since 1970; 15 minutes before end by default.",
+            "end": "Seconds since 1970; now by default.",
+            "step": "Seconds of a bucket; without it every recorded value.",
+        },
+    ),
+    "/v1/events": Operation(
+        "What happened, oldest first.",
+        wire.Events,
+        {
+            "since": "Only what is new or was counted up since this version.",
+            "start": "Only what happened at or after this time, in seconds since 1970.",
+            "severity": "At least info, warning or critical.",
+            "device": "Only of this device id.",
+            "limit": "The newest so many; 1000 by default.",
+        },
+    ),
+    "/v1/stream": Operation(
+        "New rows and events as they come, one JSON record a line, a snapshot first.",
+        "application/x-ndjson",
+        {"name": "A glob over metric names.", "collector": "Only of this collector."},
+    ),
+    "/v1/collectors": Operation("How the collectors fare.", wire.Collectors),
+    "/v1/config": Operation("The settings in force and where each came from; secrets hidden.", wire.Config),
+    "/metrics": Operation(
+        "Prometheus text 0.0.4, or OpenMetrics 1.0 where Accept prefers it.",
+        "text/plain",
+        {"level": "core, standard or detailed.", "collect[]": "Only of this collector; may be repeated."},
+    ),
+}
+_ERRORS = {
+    "400": "A parameter means nothing.",
+    "403": "The viewer may not see this, or a browser asked.",
+    "404": "There is no such thing.",
+}
+
+
+def openapi_text() -> str:
+    """The document as YAML."""
+    from ruamel.yaml import YAML
+
+    yaml = YAML()
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    yaml.width = 110
+    yaml.representer.ignore_aliases = lambda *_: True
+    stream = io.StringIO()
+    stream.write("# SPDX-License-Identifier: MIT\n# generated: make docs\n")
+    yaml.dump(document(), stream)
+    return stream.getvalue()
+
+
+def document() -> dict[str, Any]:
+    schemas: dict[str, Any] = {}
+    paths = {path: {"get": _operation(path, operation, schemas)} for path, operation in OPERATIONS.items()}
+    schemas["HttpProblem"] = {
+        "type": "object",
+        "description": "RFC 9457.",
+        "properties": {name: {"type": "string"} for name in ("type", "title", "detail", "hint")}
+        | {"status": {"type": "integer"}},
+    }
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "hwinfod",
+            "version": VERSION,
+            "description": "The hardware of this host, over HTTP/1.1 on the Unix socket /run/hwinfod/hwinfod.sock.",
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "servers": [{"url": "http://hwinfod", "description": "curl --unix-socket /run/hwinfod/hwinfod.sock"}],
+        "paths": paths,
+        "components": {"schemas": dict(sorted(schemas.items()))},
+    }
+
+
+def _operation(path: str, operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
+    parameters = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in ("id",)
+        if f"{{{name}}}" in path
+    ]
+    parameters += [
+        {"name": name, "in": "query", "description": text, "schema": {"type": "string"}}
+        for name, text in operation.parameters.items()
+    ]
+    if isinstance(operation.answer, str):
+        content: dict[str, Any] = {operation.answer: {"schema": {"type": "string"}}}
+    else:
+        content = {"application/json": {"schema": schema_of(operation.answer, schemas)}}
+    problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/HttpProblem"}}}
+    return {
+        "summary": operation.summary,
+        **({"parameters": parameters} if parameters else {}),
+        "responses": {
+            "200": {"description": "The answer.", "content": content},
+            **{code: {"description": text, "content": problem} for code, text in _ERRORS.items()},
+        },
+    }
+
+
+_SIMPLE: dict[object, dict[str, Any]] = {
+    str: {"type": "string"},
+    int: {"type": "integer"},
+    float: {"type": "number"},
+    bool: {"type": "boolean"},
+    type(None): {"type": "null"},
+    object: {},
+}
+
+
+def schema_of(kind: Any, schemas: dict[str, Any]) -> dict[str, Any]:
+    """The JSON schema of a wire type; named ones go to `schemas`."""
+    if kind in _SIMPLE:
+        return dict(_SIMPLE[kind])
+    if is_typeddict(kind):
+        if kind.__name__ not in schemas:
+            schemas[kind.__name__] = {}
+            hints = get_type_hints(kind)
+            text = " ".join((kind.__doc__ or "").split())
+            schemas[kind.__name__] = {
+                "type": "object",
+                **({"description": text} if text and not text.startswith("dict(") else {}),
+                "properties": {name: schema_of(hint, schemas) for name, hint in hints.items()},
+                "required": list(hints),
+            }
+        return {"$ref": f"#/components/schemas/{kind.__name__}"}
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin is list:
+        return {"type": "array", "items": schema_of(arguments[0], schemas)}
+    if origin is dict:
+        return {"type": "object", "additionalProperties": schema_of(arguments[1], schemas)}
+    if origin in (Union, types.UnionType):
+        return {"type": [schema_of(argument, schemas)["type"] for argument in arguments]}
+    raise TypeError(f"no schema for {kind}")
