@@ -33,7 +33,7 @@ def metrics_page(kinds: Iterable[type[Collector]], catalog: Mapping[str, tuple[M
             lines += roff.subsection(f"{kind.name}: {kind.summary}")
             for metric in metrics:
                 lines += roff.tagged(_signature(metric), _body(metric))
-    lines += roff.section("See also") + [".BR hwinfoctl (1)", ".br", ".BR hwinfod (8)"]
+    lines += [*roff.section("See also"), ".BR hwinfoctl (1)", ".br", ".BR hwinfod (8)"]
     return roff.page(lines)
 
 

@@ -24,6 +24,7 @@ def header(name: str, section: int, date: str, source: str, summary: str) -> lis
         '.\\" SPDX-License-Identifier: MIT',
         '.\\" generated: make docs',
         f'.TH {name.upper()} {section} "{date}" "{source}" "{source}"',
+        ".ad l",  # a metric's name is longer than what adjusting can spread
         ".SH NAME",
         f"{escape(name)} \\- {escape(summary)}",
     ]
