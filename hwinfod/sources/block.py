@@ -69,7 +69,6 @@ def read_disk(roots: RootPaths, name: str) -> Disk:
     """The facts of one disk. What cannot be read is missing; nothing is raised."""
     directory = roots.sys("class/block", name)
     device = os.path.join(directory, "device")
-    sectors = read_int(os.path.join(directory, "size"))
     rotational = read_int(os.path.join(directory, "queue", "rotational"))
     pci = _find_pci(device)
     numa_node = read_int(os.path.join(pci, "numa_node")) if pci else None
@@ -80,13 +79,19 @@ def read_disk(roots: RootPaths, name: str) -> Disk:
         serial=_read_serial(directory, device),
         wwid=_first_text(directory, ("wwid", "device/wwid")),
         firmware=_first_text(device, ("firmware_rev", "rev", "fwrev")),
-        size_bytes=None if sectors is None else sectors * SECTOR_BYTES,
+        size_bytes=read_size(roots, name),
         is_rotational=None if rotational is None else rotational != 0,
         is_removable=read_int(os.path.join(directory, "removable")) == 1,
         transport=_read_transport(name, device, pci),
         pci_address=os.path.basename(pci),
         numa_node=None if numa_node is None or numa_node < 0 else numa_node,
     )
+
+
+def read_size(roots: RootPaths, name: str) -> int | None:
+    """In bytes; 0 for a drive without a medium."""
+    sectors = read_int(roots.sys("class/block", name, "size"))
+    return None if sectors is None else sectors * SECTOR_BYTES
 
 
 def read_state(roots: RootPaths, name: str) -> str:

@@ -42,12 +42,12 @@ class DiskStats:
     flush_milliseconds: int | None
 
 
-def split_diskstats(data: bytes) -> dict[bytes, list[bytes]]:
+def split_diskstats(data: bytes) -> dict[str, list[bytes]]:
     """The words of each line by device name, numbers still bytes: a host has hundreds of loop devices and
     partitions for each disk that somebody asks for. Raises ParseError on a line without a name."""
     lines = [line.split() for line in data.splitlines()]
     try:
-        return {words[2]: words for words in lines}
+        return {words[2].decode("ascii", "replace"): words for words in lines if words}
     except IndexError:
         raise ParseError(f"/proc/diskstats: {data[:60]!r}") from None
 

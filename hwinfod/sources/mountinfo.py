@@ -3,10 +3,15 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from hwinfod.errors import ParseError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
 
 _ESCAPE = re.compile(rb"\\([0-7]{3})")
 _LEAST_BEFORE_DASH = 6
@@ -24,6 +29,13 @@ class Mount:
     fstype: str
     source: bytes
     is_read_only: bool
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether somebody else answers for it: a server, or a process. The source of a FUSE mount is whatever
+        the one who mounted it wrote."""
+        local = self.source.startswith(b"/dev/") or self.fstype == "zfs"
+        return self.fstype.startswith("fuse") or not local
 
 
 def parse_mountinfo(data: bytes) -> list[Mount]:
@@ -63,3 +75,19 @@ def unescape(field: bytes) -> bytes:
     if b"\\" not in field:
         return field
     return _ESCAPE.sub(lambda match: bytes([int(match[1], 8) & 0xFF]), field)
+
+
+def choose_mounts(
+    mounts: Iterable[Mount], excluded_types: Collection[str], excluded_paths: Iterable[str]
+) -> list[Mount]:
+    """One mount for each file system that is not excluded: where its root is mounted rather than a part of it (a
+    bind mount, a subvolume), and the shortest path of several. A mount that another hides is none."""
+    paths = tuple(os.fsencode(path.rstrip("/")) for path in excluded_paths)
+    visible = {mount.mount_point: mount for mount in mounts}
+    chosen: dict[str, Mount] = {}
+    for mount in sorted(visible.values(), key=lambda mount: (mount.root != b"/", len(mount.mount_point))):
+        point = mount.mount_point
+        is_excluded = any(point == path or point.startswith(path + b"/") for path in paths)
+        if mount.fstype not in excluded_types and not is_excluded:
+            chosen.setdefault(mount.device, mount)
+    return sorted(chosen.values(), key=lambda mount: mount.mount_point)

@@ -103,7 +103,8 @@ class _Worker:
 class StatvfsProbe:
     """Asks mounts, one after the other, each at most `timeout_seconds`. Not for more than one thread.
 
-    `limit` is how many calls may hang at once; when as many do, no other mount is asked either.
+    `limit` is how many calls may hang at once; when as many do, no other mount is asked either. Half of them are
+    kept for local file systems, so that one dead server with many exports does not hide a full disk.
     """
 
     def __init__(
@@ -125,14 +126,14 @@ class StatvfsProbe:
                 del self._hung[path]
         return frozenset(self._hung)
 
-    def read(self, path: bytes) -> Usage:
+    def read(self, path: bytes, *, is_remote: bool = False) -> Usage:
         """The usage of the file system at a path.
 
         Raises Hung when it does not answer now or has not answered yet, TooManyHung, ReadError.
         """
         if path in self.hung():
             raise Hung(path, self._hung[path].asked_at)
-        if len(self._hung) >= self._limit:
+        if len(self._hung) >= (self._limit // 2 if is_remote else self._limit):
             raise TooManyHung(f"{len(self._hung)} file systems hang, {os.fsdecode(path)!r} is not asked")
         question = _Question(path, time.monotonic())
         if self._worker is None:

@@ -9,8 +9,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from hwinfod.errors import Gone, NotProvided
+from hwinfod.errors import Gone, NotProvided, ReadError
 from hwinfod.sources.statvfs import Hung, StatvfsProbe, TooManyHung
+from tests.support.hung_mount import HungMount
 
 SOON = 0.05
 PATIENCE = 10.0
@@ -126,6 +127,34 @@ def test_at_most_so_many_calls_hang_at_once(mounts: Mounts) -> None:
     mounts.release(b"/a")
     wait_until_returned(probe, b"/a")
     assert probe.read(b"/").limit_bytes > 0
+    probe.close()
+
+
+def test_remote_file_systems_take_half_of_the_limit_at_most(mounts: Mounts) -> None:
+    probe = StatvfsProbe(PATIENCE, limit=2, call=mounts)
+    mounts.hang(b"/nfs1")
+    expect_hung(probe, b"/nfs1")
+    with pytest.raises(TooManyHung):
+        probe.read(b"/nfs2", is_remote=True)
+    assert probe.read(b"/", is_remote=False).limit_bytes > 0
+    probe.close()
+
+
+@pytest.mark.tier("fuse")
+def test_a_file_system_that_really_hangs(tmp_path: Path) -> None:
+    """A FUSE server that does not answer: the thread sleeps in the kernel, and nothing here waits for it."""
+    path = os.fsencode(tmp_path)
+    probe = StatvfsProbe(PATIENCE)
+    with HungMount.over(tmp_path) as mount:
+        expect_hung(probe, path)
+        mount.wait_for_caller()
+        expect_hung(probe, path)
+        assert mount.callers == 1
+        mount.release()
+        wait_until_returned(probe, path)
+        with pytest.raises(ReadError, match="Input/output error"):
+            probe.read(path)
+    assert probe.read(path).limit_bytes > 0
     probe.close()
 
 
