@@ -88,7 +88,7 @@ def _why_no_request_line(line: bytes) -> Problem:
     target, _, version = line.partition(b" ")[2].rpartition(b" ")
     if len(target) > TARGET_BYTES:
         return _too_large(problems.TARGET_TOO_LONG, TARGET_BYTES)
-    if not _VERSION.fullmatch(version):
+    if not _VERSION.fullmatch(version) or version.startswith(b"HTTP/0"):
         return _malformed("the request line does not end with a version; HTTP/0.9 is not spoken here")
     if version not in (b"HTTP/1.0", b"HTTP/1.1"):
         return Problem(problems.HTTP_VERSION)

@@ -97,7 +97,7 @@ class ReplyEncoder:
         start = self._start(status, close) + self._header_block(response, status, gzip)
         if response.stream is not None:
             chunked = head.is_http_1_1 and head.method != "HEAD"
-            return start + (b"transfer-encoding: chunked\r\n\r\n" if chunked else b"\r\n"), b""
+            return start + (b"Transfer-Encoding: chunked\r\n\r\n" if chunked else b"\r\n"), b""
         if head.method == "HEAD" or status in _BODILESS:
             return start, b""
         return start, response.gzipped if gzip else response.body
@@ -115,9 +115,9 @@ class ReplyEncoder:
             self._starts_second = second
         start = self._starts.get((status, close))
         if start is None:
-            lines = [f"HTTP/1.1 {status} {_REASONS.get(status, 'Unknown')}", f"date: {format_date(second)}"]
+            lines = [f"HTTP/1.1 {status} {_REASONS.get(status, 'Unknown')}", f"Date: {format_date(second)}"]
             if close:
-                lines.append("connection: close")
+                lines.append("Connection: close")
             start = self._starts[status, close] = "\r\n".join([*lines, ""]).encode("ascii")
         return start
 
@@ -152,5 +152,5 @@ def _make_header_block(common: _CommonHeaders, response: Response, status: int, 
     headers.update((name.lower(), value) for name, value in response.headers.items())
     if status not in _BODILESS and response.stream is None:
         headers["content-length"] = str(len(response.gzipped if gzip else response.body))
-    block = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    block = "".join(f"{name.title()}: {value}\r\n" for name, value in headers.items())
     return block.encode("latin-1") + (b"" if response.stream is not None else b"\r\n")

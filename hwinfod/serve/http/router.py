@@ -34,6 +34,9 @@ class _Resource:
     def __init__(self, template: str) -> None:
         if not template.startswith("/"):
             raise ValueError(f"a route begins with a slash: {template}")
+        names = _PARAMETER.findall(template)
+        if len(names) != len(set(names)):
+            raise ValueError(f"a parameter stands twice in {template}")
         parts = [_segment_pattern(segment, template) for segment in template[1:].split("/")]
         self.template = template
         self.pattern = re.compile("/" + "/".join(parts))
