@@ -15,7 +15,7 @@ from typing import NamedTuple
 from hwinfod.owners.identity import KERNEL_THREAD, NOBODY, Owner, contradict, nest, strength
 from hwinfod.owners.rules import batch, containers, kubernetes, machines, systemd
 from hwinfod.owners.rules.segments import is_number, split
-from hwinfod.sources.process import CgroupLine
+from hwinfod.sources.process import DELETED, CgroupLine
 
 Rule = Callable[[list[str], int], Owner | None]
 
@@ -46,19 +46,21 @@ def resolve_path(path: str) -> Owner:
 
 
 class Conflict(NamedTuple):
-    """A controller whose cgroup contradicts the owner that was chosen."""
+    """A hierarchy whose cgroup contradicts the owner that was chosen."""
 
-    controllers: str
-    path: str
+    line: CgroupLine
     owner: Owner
 
 
 class Resolution(NamedTuple):
-    """The owner of a process, the cgroup path that told, and what other controllers say against it."""
+    """The owner of a process, the line that told, and what other hierarchies say against it."""
 
     owner: Owner
-    path: str
+    line: CgroupLine
     conflicts: tuple[Conflict, ...] = ()
+
+
+_NO_LINE = CgroupLine(0, "", "/")
 
 
 def resolve(lines: Iterable[CgroupLine], *, kernel_thread: bool = False) -> Resolution:
@@ -75,16 +77,16 @@ def resolve(lines: Iterable[CgroupLine], *, kernel_thread: bool = False) -> Reso
             owner = owners[line.path] = resolve_path(line.path)
         views.append((line, owner))
     if not views:
-        return Resolution(KERNEL_THREAD if kernel_thread else NOBODY, "")
+        return Resolution(KERNEL_THREAD if kernel_thread else NOBODY, _NO_LINE)
     line, owner = max(views, key=_weight)
     if owner is NOBODY and kernel_thread:
-        return Resolution(KERNEL_THREAD, line.path)
+        return Resolution(KERNEL_THREAD, line)
     conflicts = tuple(
-        Conflict(other.controllers, other.path, view)
+        Conflict(other, view)
         for other, view in views
         if view != owner and not _above(other.path, line.path) and contradict(view, owner)
     )
-    return Resolution(owner, line.path, conflicts)
+    return Resolution(owner, line, conflicts)
 
 
 def _weight(view: tuple[CgroupLine, Owner]) -> tuple[int, int, int]:
@@ -111,7 +113,7 @@ def as_json(owner: Owner) -> dict[str, str | None]:
 def path_of_line(line: str) -> str:
     """The path in a line of /proc/PID/cgroup (`4:memory:/path`), or the line itself."""
     parts = line.split(":", 2)
-    return parts[2] if len(parts) == 3 and is_number(parts[0]) else line
+    return (parts[2] if len(parts) == 3 and is_number(parts[0]) else line).removesuffix(DELETED)
 
 
 def main() -> None:

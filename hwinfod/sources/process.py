@@ -7,28 +7,36 @@ any byte in a name. Source: Documentation/filesystems/proc.rst section 1.1; fs/p
 
 from __future__ import annotations
 
+import os
 from typing import NamedTuple
 
-from hwinfod.errors import ParseError
+from hwinfod.errors import ParseError, from_os_error
 from hwinfod.sources.files import Roots, clean_text, read_file
 
-_PF_KTHREAD = 0x00200000  # include/linux/sched.h
+DELETED = " (deleted)"  # kernel/cgroup/cgroup.c proc_cgroup_show()
+
+_PF_EXITING = 0x00000004  # include/linux/sched.h
+_PF_KTHREAD = 0x00200000
 _START_TIME = 19  # counted behind the name: field 22 of proc(5)
 _FLAGS = 6
 # A path is at most PATH_MAX and v1 has about a dozen hierarchies, each at its own.
 _CGROUP_LIMIT = 256 << 10
 _STATUS_LIMIT = 64 << 10
+_PAGE = 4096
+_HIDEPID = {"0": "", "off": "", "1": "noaccess", "2": "invisible", "4": "ptraceable"}
 
 
 class ProcessStat(NamedTuple):
     """What tells a process from the next with its number. `start_time_ticks` is since boot, in units of
-    1/sysconf(SC_CLK_TCK); the boot that counts is the time namespace's of the reader."""
+    1/sysconf(SC_CLK_TCK); the boot that counts is the time namespace's of the reader. One that is exiting, for
+    as long as a driver makes it, is shown in the root of every v1 hierarchy."""
 
     pid: int
     name: str
     state: str
     parent_pid: int
     is_kernel_thread: bool
+    is_exiting: bool
     start_time_ticks: int
 
 
@@ -40,6 +48,14 @@ class ProcessStatus(NamedTuple):
     uids: tuple[int, int, int, int]
     namespace_pids: tuple[int, ...]
     capabilities: int
+
+
+class ProcOptions(NamedTuple):
+    """How a procfs hides processes: "", "noaccess", "invisible" or "ptraceable", and the group that is exempt.
+    Source: Documentation/filesystems/proc.rst chapter 4."""
+
+    hidepid: str
+    gid: int
 
 
 class CgroupLine(NamedTuple):
@@ -58,12 +74,14 @@ def parse_stat(data: bytes) -> ProcessStat:
     try:
         if not parenthesis:
             raise ValueError
+        flags = int(fields[_FLAGS])
         return ProcessStat(
             pid=int(pid),
             name=clean_text(name),
             state=fields[0].decode("ascii"),
             parent_pid=int(fields[1]),
-            is_kernel_thread=bool(int(fields[_FLAGS]) & _PF_KTHREAD),
+            is_kernel_thread=bool(flags & _PF_KTHREAD),
+            is_exiting=bool(flags & _PF_EXITING),
             start_time_ticks=int(fields[_START_TIME]),
         )
     except (ValueError, IndexError):
@@ -73,7 +91,7 @@ def parse_stat(data: bytes) -> ProcessStat:
 def parse_status(data: bytes) -> ProcessStatus:
     """The lines Uid, NSpid and CapEff. The name's line comes first, with newline and backslash escaped, so that
     no name can forge the others (fs/proc/array.c proc_task_name()). Raises ParseError."""
-    values = dict(line.partition(b":")[::2] for line in data.splitlines())
+    values = dict(line.partition(b":")[::2] for line in data.split(b"\n"))
     try:
         real, effective, saved, file_system = (int(word) for word in values[b"Uid"].split())
         return ProcessStatus(
@@ -87,7 +105,8 @@ def parse_status(data: bytes) -> ProcessStatus:
 
 def parse_cgroups(data: bytes) -> tuple[CgroupLine, ...]:
     """`4:memory:/path` for each hierarchy, `0::/path` for v2; a path may hold colons. Bytes that are not UTF-8
-    become surrogates, as in file names. Raises ParseError."""
+    become surrogates, as in file names. A process may outlive its v2 cgroup, and the kernel says so behind the
+    path: that is left out. Raises ParseError."""
     lines = []
     for line in data.split(b"\n"):
         if not line:
@@ -96,22 +115,73 @@ def parse_cgroups(data: bytes) -> tuple[CgroupLine, ...]:
         controllers, colon, path = rest.partition(b":")
         if not colon or not hierarchy.isdigit() or len(hierarchy) > 10:
             raise ParseError(f"cgroup: {line[:80]!r}")
-        lines.append(
-            CgroupLine(int(hierarchy), controllers.decode("ascii", "replace"), path.decode("utf-8", "surrogateescape"))
-        )
+        name = path.decode("utf-8", "surrogateescape")
+        if not controllers:
+            name = name.removesuffix(DELETED)
+        lines.append(CgroupLine(int(hierarchy), controllers.decode("ascii", "replace"), name))
     return tuple(lines)
 
 
-def read_stat(roots: Roots, pid: int) -> ProcessStat:
-    """Raises a `ReadError` (Gone where there is no such process, or none that we may see) or ParseError."""
-    return parse_stat(read_file(roots.proc(str(pid), "stat"), 4096))
+def parse_hidepid(mounts: bytes, procfs: str) -> ProcOptions:
+    """Of /proc/self/mounts, the options of the procfs that is mounted last on `procfs`. Linux writes the mode as
+    a number before 5.8, as a word since; "" where the kernel hides nothing. Never raises."""
+    found = ProcOptions("", 0)
+    for line in mounts.split(b"\n"):
+        fields = line.split(b" ")
+        if len(fields) < 4 or fields[2] != b"proc" or fields[1] != os.fsencode(procfs):
+            continue
+        options = dict(option.partition(b"=")[::2] for option in fields[3].split(b","))
+        mode = options.get(b"hidepid", b"").decode("ascii", "replace")
+        gid = options.get(b"gid", b"")
+        found = ProcOptions(_HIDEPID.get(mode, mode), int(gid) if gid.isdigit() and len(gid) < 11 else 0)
+    return found
 
 
-def read_status(roots: Roots, pid: int | str) -> ProcessStatus:
-    """`pid` may be "self". Raises a `ReadError` or ParseError."""
-    return parse_status(read_file(roots.proc(str(pid), "status"), _STATUS_LIMIT))
+class ProcessFiles:
+    """The files of one process, for `with contextlib.closing(…)`. The descriptor stays with this process and
+    never passes to the next one of its number: every read of an ended process is `Gone`.
+
+    Raises a `ReadError` when made and on each read: Gone (ended, or hidden from us), Denied (hidepid=1)."""
+
+    __slots__ = ("_fd", "_path")
+
+    def __init__(self, roots: Roots, pid: int) -> None:
+        self._path = roots.proc(str(pid))
+        try:
+            self._fd = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            raise from_os_error(error, self._path) from None
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+    def stat(self) -> ProcessStat:
+        """Raises a `ReadError` or ParseError."""
+        return parse_stat(self._read("stat", _PAGE))
+
+    def status(self) -> ProcessStatus:
+        """Raises a `ReadError` or ParseError."""
+        return parse_status(self._read("status", _STATUS_LIMIT))
+
+    def cgroup(self) -> bytes:
+        """For `parse_cgroups`: the same bytes need not be parsed twice. Raises a `ReadError`."""
+        return self._read("cgroup", _CGROUP_LIMIT)
+
+    def _read(self, name: str, limit: int) -> bytes:
+        try:
+            fd = os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._fd)
+            try:
+                data = part = os.read(fd, _PAGE)
+                while len(part) == _PAGE and len(data) < limit:  # single_open(): only a full read has a rest
+                    part = os.read(fd, _PAGE)
+                    data += part
+                return data
+            finally:
+                os.close(fd)
+        except OSError as error:
+            raise from_os_error(error, f"{self._path}/{name}") from None
 
 
-def read_cgroups(roots: Roots, pid: int) -> tuple[CgroupLine, ...]:
-    """Raises a `ReadError` (Gone when the process ended) or ParseError."""
-    return parse_cgroups(read_file(roots.proc(str(pid), "cgroup"), _CGROUP_LIMIT))
+def read_status(roots: Roots) -> ProcessStatus:
+    """Of this process itself. Raises a `ReadError` or ParseError."""
+    return parse_status(read_file(roots.proc("self", "status"), _STATUS_LIMIT))

@@ -27,7 +27,6 @@ def split(path: str) -> list[str]:
     """
     if len(path) > MAX_PATH:
         path = path[:MAX_PATH].rpartition("/")[0]  # the last name may be cut
-    path = path.removesuffix(" (deleted)")  # a process may outlive its v2 cgroup: proc_cgroup_show()
     names = [name for name in path.split("/", MAX_DEPTH + 1)[: MAX_DEPTH + 1] if name not in _NOT_NAMES]
     if not path.isprintable():
         names = [name if name.isprintable() else "" for name in names]

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hwinfod.owners.cgroup import as_json, path_of_line, resolve, resolve_path
 from hwinfod.owners.identity import KERNEL_THREAD, NOBODY, Owner, nest
 from hwinfod.owners.rules.segments import MAX_DEPTH, MAX_PATH, split, unescape
-from hwinfod.sources.process import parse_cgroups
+from hwinfod.sources.process import CgroupLine, parse_cgroups
 
 DATA = Path(__file__).parent / "data"
 A, B, C = "1f" * 32, "2e" * 32, "3d" * 32
@@ -41,7 +41,7 @@ def test_published_paths(row: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("row", MORE, ids=[f"{row['path']} {row['note']}" for row in MORE])
 def test_more_paths(row: dict[str, str]) -> None:
-    found = as_json(resolve_path(row["path"]))
+    found = as_json(resolve_path(path_of_line(row["path"])))
     assert found == {key: row[key] or None for key in found}
 
 
@@ -163,7 +163,7 @@ def content(*lines: str) -> bytes:
 
 def test_v2_content() -> None:
     found = resolve(parse_cgroups(content("0::/system.slice/ssh.service")))
-    assert (found.owner.unit, found.path, found.conflicts) == ("ssh.service", "/system.slice/ssh.service", ())
+    assert (found.owner.unit, found.line.path, found.conflicts) == ("ssh.service", "/system.slice/ssh.service", ())
 
 
 def test_v1_controllers_left_behind_are_no_conflict() -> None:
@@ -174,7 +174,7 @@ def test_v1_controllers_left_behind_are_no_conflict() -> None:
         )
     )
     assert found.owner.container_id == A
-    assert found.path == f"{pod}/{A}"
+    assert found.line.path == f"{pod}/{A}"
     assert found.conflicts == ()
 
 
@@ -215,7 +215,7 @@ def test_conflicting_controllers_are_reported() -> None:
         parse_cgroups(content(f"3:memory:/docker/{A}", f"2:pids:/docker/{B}", f"1:name=systemd:/docker/{A}"))
     )
     assert found.owner.container_id == A
-    assert [(c.controllers, c.path, c.owner.container_id) for c in found.conflicts] == [("pids", f"/docker/{B}", B)]
+    assert [(c.line, c.owner.container_id) for c in found.conflicts] == [(CgroupLine(2, "pids", f"/docker/{B}"), B)]
 
 
 def test_a_job_beside_a_container_is_a_conflict() -> None:

@@ -3,6 +3,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,11 +15,11 @@ from hwinfod.errors import Gone, ParseError
 from hwinfod.sources.files import Roots
 from hwinfod.sources.process import (
     CgroupLine,
+    ProcessFiles,
     parse_cgroups,
+    parse_hidepid,
     parse_stat,
     parse_status,
-    read_cgroups,
-    read_stat,
     read_status,
 )
 
@@ -110,15 +112,73 @@ def test_any_name(name: bytes) -> None:
     assert stat.name.isprintable()
 
 
+def test_a_deleted_cgroup() -> None:
+    assert parse_cgroups(b"1:cpu:/x (deleted)\n0::/x (deleted)\n") == (
+        CgroupLine(1, "cpu", "/x (deleted)"),  # v1 says no such thing: that is its name
+        CgroupLine(0, "", "/x"),
+    )
+
+
+def test_an_exiting_process() -> None:
+    assert parse_stat(STAT.replace(b"4194560", b"4194564") % b"x").is_exiting
+    assert not parse_stat(STAT % b"x").is_exiting
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (b"rw,relatime", ("", 0)),
+        (b"rw,hidepid=2,gid=27", ("invisible", 27)),
+        (b"rw,gid=4,hidepid=ptraceable", ("ptraceable", 4)),
+        (b"rw,hidepid=1", ("noaccess", 0)),
+        (b"rw,hidepid=invisible,subset=pid", ("invisible", 0)),
+        (b"rw,hidepid=off,gid=x", ("", 0)),
+    ],
+)
+def test_hidepid(options: bytes, expected: tuple[str, int]) -> None:
+    mounts = b"sysfs /sys sysfs rw 0 0\nproc /proc proc %s 0 0\nproc /other proc rw,hidepid=4 0 0\n" % options
+    assert parse_hidepid(mounts, "/proc") == expected
+
+
+def test_the_last_procfs_on_a_path_is_the_visible_one() -> None:
+    mounts = b"proc /proc proc rw,hidepid=2 0 0\nproc /proc proc rw 0 0\ntmpfs /proc tmpfs rw 0 0\n"
+    assert parse_hidepid(mounts, "/proc") == ("", 0)
+
+
+@given(st.binary())
+def test_hidepid_of_arbitrary_bytes(data: bytes) -> None:
+    assert parse_hidepid(data, "/proc").gid >= 0
+    assert parse_hidepid(b"proc /proc proc " + data, "/proc").gid >= 0
+
+
 def test_this_process() -> None:
     roots = Roots()
-    stat = read_stat(roots, os.getpid())
+    with contextlib.closing(ProcessFiles(roots, os.getpid())) as files:
+        stat, status, content = files.stat(), files.status(), files.cgroup()
     assert (stat.pid, stat.parent_pid, stat.is_kernel_thread) == (os.getpid(), os.getppid(), False)
-    assert read_status(roots, "self").uids[0] == os.getuid()
-    assert read_cgroups(roots, os.getpid()) == parse_cgroups(Path("/proc/self/cgroup").read_bytes())
+    assert status.uids == read_status(roots).uids == (os.getuid(), os.geteuid(), os.geteuid(), os.geteuid())
+    assert content == Path("/proc/self/cgroup").read_bytes()
 
 
-def test_an_ended_process_is_gone(tmp_path: Path) -> None:
-    for read in (read_stat, read_status, read_cgroups):
-        with pytest.raises(Gone):
-            read(Roots(procfs=str(tmp_path)), 4711)
+def test_a_long_content_is_read_whole(tmp_path: Path) -> None:
+    """A v1 host with deep cgroups writes more than a page."""
+    content = b"".join(b"%d:c%d:/%s\n" % (number, number, b"x" * 4000) for number in range(5))
+    (tmp_path / "7").mkdir()
+    (tmp_path / "7" / "cgroup").write_bytes(content)
+    with contextlib.closing(ProcessFiles(Roots(procfs=str(tmp_path)), 7)) as files:
+        assert files.cgroup() == content
+
+
+def test_an_ended_process_is_gone_even_if_its_number_is_used_again() -> None:
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    with contextlib.closing(ProcessFiles(Roots(), child.pid)) as files:
+        assert files.stat().pid == child.pid
+        child.communicate(b"\n")
+        for read in (files.stat, files.status, files.cgroup):
+            with pytest.raises(Gone):
+                read()
+
+
+def test_no_such_process(tmp_path: Path) -> None:
+    with pytest.raises(Gone):
+        ProcessFiles(Roots(procfs=str(tmp_path)), 4711)
