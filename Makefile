@@ -2,6 +2,7 @@
 PYTHON ?= python3
 LISTEN ?= 127.0.0.1:10049
 ARGS   ?=
+JOBS   ?= 2
 UV     ?= uv
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -27,7 +28,7 @@ test: venv-dev test-packages  ## install what tests need, and run everything
 
 .PHONY: check
 check: venv-dev  ## linters, types and unit tests, in under three minutes
-	$(PYTEST) tests/lint tests/unit $(ARGS)
+	$(PYTEST) -n $(JOBS) tests/lint tests/unit $(ARGS)
 
 .PHONY: golden
 golden: venv-dev  ## write the kept outputs of the tests anew (then read the diff)
