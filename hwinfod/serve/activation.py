@@ -12,8 +12,11 @@ from hwinfod.errors import UserError
 
 _FIRST_DESCRIPTOR = 3
 # FileDescriptorName=, or the unit's name where that is not set: systemd.socket(5).
-_API_NAMES = frozenset({"api", "hwinfod.socket"})
-_METRICS_NAMES = frozenset({"metrics", "hwinfod-metrics.socket"})
+_NAMES: dict[int, tuple[str, ...]] = {
+    socket.AF_UNIX: ("api", "hwinfod.socket"),
+    socket.AF_INET: ("metrics", "hwinfod-metrics.socket"),
+    socket.AF_INET6: ("metrics", "hwinfod-metrics.socket"),
+}
 _HINT = "FileDescriptorName= in the .socket unit is api (ListenStream=/path) or metrics (ListenStream=HOST:PORT)"
 
 
@@ -37,25 +40,31 @@ def take_activated_sockets(
     if process != str(os.getpid()) or not count.isdigit():
         return activated
     name_of = dict(enumerate(names.split(":")))
-    for number in range(int(count)):
-        name = name_of.get(number, "")
-        listener = _take(first_descriptor + number, name)
-        if name in _API_NAMES and listener.family == socket.AF_UNIX:
-            activated.api.append(listener)
-        elif name in _METRICS_NAMES and listener.family in (socket.AF_INET, socket.AF_INET6):
-            activated.metrics.append(listener)
-        else:
-            raise UserError(f"systemd handed over a socket that is not expected: {name or 'unnamed'}", hint=_HINT)
+    try:
+        for number in range(int(count)):
+            listener = _take(first_descriptor + number, name_of.get(number, ""))
+            (activated.api if listener.family == socket.AF_UNIX else activated.metrics).append(listener)
+    except UserError:
+        for listener in (*activated.api, *activated.metrics):
+            listener.close()
+        raise
     return activated
 
 
 def _take(descriptor: int, name: str) -> socket.socket:
     try:
         listener = socket.socket(fileno=descriptor)
-        is_listening = listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
     except OSError:
-        is_listening = 0
-    if not is_listening or listener.type != socket.SOCK_STREAM:
-        raise UserError(f"systemd handed over what is not a listening stream socket: {name or 'unnamed'}", hint=_HINT)
+        raise _unexpected(name, "no socket") from None
+    if listener.type != socket.SOCK_STREAM or not listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+        listener.close()
+        raise _unexpected(name, "not a listening stream socket")
+    if name not in _NAMES.get(listener.family, ()):
+        listener.close()
+        raise _unexpected(name, "its name does not fit its address")
     listener.set_inheritable(False)
     return listener
+
+
+def _unexpected(name: str, reason: str) -> UserError:
+    return UserError(f"systemd handed over a socket that is not expected: {name or 'unnamed'}: {reason}", hint=_HINT)

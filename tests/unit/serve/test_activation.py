@@ -86,17 +86,16 @@ def test_what_is_not_for_us_is_left_alone_and_forgotten(environ: dict[str, str])
 @pytest.mark.parametrize(
     ("name", "kind", "message"),
     [
-        ("metrics", "unix", "not expected: metrics"),
-        ("api", "tcp", "not expected: api"),
-        ("other", "unix", "not expected: other"),
-        ("", "unix", "not expected: unnamed"),
-        ("api", "datagram", "not a listening stream socket: api"),
-        ("api", "not listening", "not a listening stream socket: api"),
-        ("api", "file", "not a listening stream socket: api"),
-        ("api", "closed", "not a listening stream socket: api"),
+        ("metrics", "unix", "metrics: its name does not fit"),
+        ("api", "tcp", "api: its name does not fit"),
+        ("other", "unix", "other: its name does not fit"),
+        ("", "unix", "unnamed: its name does not fit"),
+        ("api", "datagram", "api: not a listening stream socket"),
+        ("api", "not listening", "api: not a listening stream socket"),
+        ("api", "file", "api: no socket"),
+        ("api", "closed", "api: no socket"),
     ],
 )
-@pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_what_is_not_expected_is_named(tmp_path: Path, name: str, kind: str, message: str) -> None:
     make = {
         "unix": lambda: unix(tmp_path),
@@ -115,6 +114,15 @@ def test_what_is_not_expected_is_named(tmp_path: Path, name: str, kind: str, mes
     if isinstance(made, int):
         os.close(made)
     assert "LISTEN_FDS" not in environ
+
+
+def test_one_that_is_not_expected_leaves_none_open(tmp_path: Path) -> None:
+    with handed_over(unix(tmp_path), tcp()):
+        with pytest.raises(UserError, match="api: its name does not fit"):
+            take_activated_sockets(environment(2, "api:api"), FIRST)
+        for number in (FIRST, FIRST + 1):
+            with pytest.raises(OSError, match="Bad file descriptor"):
+                os.fstat(number)
 
 
 def test_as_a_service_manager_starts_us(tmp_path: Path) -> None:
