@@ -9,7 +9,7 @@ from hwinfod.core.collector import Collector, beat
 from hwinfod.core.metric import Kind, Level, Metric
 from hwinfod.core.table import Groups
 from hwinfod.errors import Absent
-from hwinfod.sources.cpu_topology import read_topology
+from hwinfod.sources.cpu_topology import read_online, read_topology
 from hwinfod.sources.thermal_throttle import has_thermal_throttle, read_throttling
 
 if TYPE_CHECKING:
@@ -56,21 +56,25 @@ _METRICS = (CORE_THROTTLES, CORE_SECONDS, PACKAGE_THROTTLES, PACKAGE_SECONDS)
 
 
 class CpuThrottle(Collector):
-    """Four files a processor are a millisecond on a large host: slower than the host lane's beat, and beside it."""
+    """Two files a core are a millisecond on a large host: not for the host lane's beat."""
 
     name = "cpu_throttle"
     summary = "thermal throttling of processors (Intel)"
     lane = "cpufreq"
 
     def open(self) -> None:
-        topology = read_topology(self.roots)
-        if not any(has_thermal_throttle(self.roots, cpu.number) for cpu in topology.online[:1]):
+        self.online = read_online(self.roots)
+        self.topology = read_topology(self.roots)
+        if not any(has_thermal_throttle(self.roots, number) for number in self.online):
             raise Absent("these processors do not count thermal throttling")
         self.sockets = Groups(self.table, lambda socket: [(metric, (socket,)) for metric in _METRICS])
 
     @beat(seconds=15)
     def sample(self) -> None:
-        for socket, throttling in read_throttling(self.roots, read_topology(self.roots).online).items():
+        online = read_online(self.roots)
+        if online != self.online:
+            self.online, self.topology = online, read_topology(self.roots)
+        for socket, throttling in read_throttling(self.roots, self.topology.online).items():
             self.sockets.set(str(socket), (*_row(throttling.cores), *_row(throttling.package)))
         self.sockets.sweep()
 

@@ -10,7 +10,8 @@ from hwinfod.core.device import Device
 from hwinfod.core.metric import Kind, Level, Metric
 from hwinfod.core.table import Groups
 from hwinfod.errors import Absent
-from hwinfod.sources.cpufreq import list_policies, read_frequency, read_policy
+from hwinfod.sources.cpu_topology import read_online
+from hwinfod.sources.cpufreq import list_policies, read_policy, read_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -90,39 +91,48 @@ class CpuFrequency(Collector):
             raise Absent("the kernel does not scale the processors' frequency, as in most virtual machines")
         self.group = self.table.bind(_HOST_METRICS)
         self.cores = Groups(self.table, lambda cpu: [(metric, (cpu,)) for metric in _CORE_METRICS])
+        self.online: tuple[int, ...] | None = None
+        self.policies: list[Policy] = []
 
     @beat(seconds=15)
     def sample(self) -> None:
-        policies = [read_policy(self.roots, name) for name in list_policies(self.roots)]
-        if not policies:
-            raise Absent("the cpufreq driver left")
-        frequencies = []
-        for policy in policies:
+        self._follow()
+        states = []
+        for policy in self.policies:
             self.step(f"scaling_cur_freq of {policy.name}")
-            frequency = read_frequency(self.roots, policy.name)
+            state = read_state(self.roots, policy.name)
             for cpu in policy.cpus:
-                self.cores.set(str(cpu), (frequency, policy.maximum_hertz))
-            frequencies += [frequency] * len(policy.cpus)
+                self.cores.set(str(cpu), (state.hertz, state.limit_hertz))
+            states += [state] * len(policy.cpus)
         self.cores.sweep()
-        known = [frequency for frequency in frequencies if frequency is not None]
+        known = [state.hertz for state in states if state.hertz is not None]
         self.group.set(
             (
                 round(sum(known) / len(known)) if known else None,
-                _highest(policy.maximum_hertz for policy in policies),
-                _lowest(policy.hardware_minimum_hertz for policy in policies),
-                _highest(policy.hardware_maximum_hertz for policy in policies),
+                _highest(state.limit_hertz for state in states),
+                _lowest(policy.minimum_hertz for policy in self.policies),
+                _highest(policy.maximum_hertz for policy in self.policies),
             )
         )
-        self.host.devices.reconcile(self.name, [_governing(policies)])
+        drivers = {policy.driver for policy in self.policies}
+        self._report(drivers, {state.governor for state in states})
 
+    def _follow(self) -> None:
+        """A processor that goes offline takes its policy with it, or leaves one that it shared."""
+        names, online = list_policies(self.roots), read_online(self.roots)
+        if not names:
+            raise Absent("the cpufreq driver left")
+        if online != self.online or names != tuple(policy.name for policy in self.policies):
+            self.online = online
+            self.policies = [read_policy(self.roots, name) for name in names]
 
-def _governing(policies: list[Policy]) -> Device:
-    """A governor that somebody changes leaves an event, by way of the record."""
-    facts = {
-        "driver": ",".join(sorted({policy.driver for policy in policies if policy.driver})),
-        "governor": ",".join(sorted({policy.governor for policy in policies if policy.governor})),
-    }
-    return Device(id="cpufreq", kind="frequency scaling", name="processor frequency", facts=facts, info=FREQUENCY_INFO)
+    def _report(self, drivers: set[str], governors: set[str]) -> None:
+        """A governor that somebody changes leaves an event, by way of the record."""
+        facts = {"driver": ",".join(sorted(drivers - {""})), "governor": ",".join(sorted(governors - {""}))}
+        device = Device(
+            id="cpufreq", kind="frequency scaling", name="processor frequency", facts=facts, info=FREQUENCY_INFO
+        )
+        self.host.devices.reconcile(self.name, [device])
 
 
 def _highest(values: Iterable[int | None]) -> int | None:

@@ -143,6 +143,7 @@ class Disks(Collector):
         self.shares = TimeShares()
         self.kinds: dict[str, str] = {}
         self.disks: dict[str, Disk] = {}
+        self.is_changed = False
         self.traffic = Groups(self.table, lambda name: [(metric, (name,)) for metric in _TRAFFIC])
         self.states = Groups(self.tables["facts"], lambda name: [(metric, (name,)) for metric in _FACTS])
 
@@ -171,11 +172,14 @@ class Disks(Collector):
             size = read_size(self.roots, name)
             if name not in self.disks or self.disks[name].size_bytes != size:
                 self.disks[name] = read_disk(self.roots, name)
+                self.is_changed = True
             state = read_state(self.roots, name)
             up = int(state in _GOOD_STATES) if state else None
             self.states.set(name, (size, up, read_error_count(self.roots, name)))
         self.states.sweep()
-        self.host.devices.reconcile(self.name, _devices(self.disks.values()))
+        if self.is_changed:
+            self.host.devices.reconcile(self.name, _devices(self.disks.values()))
+            self.is_changed = False
         # A drive without a medium is looked at again: somebody may have put one in.
         self.kinds = {name: kind for name, kind in self.kinds.items() if kind != _EMPTY}
 
@@ -188,7 +192,7 @@ class Disks(Collector):
         if len(self.kinds) > len(lines):
             for name in [name for name in self.kinds if name not in lines]:
                 del self.kinds[name]
-                self.disks.pop(name, None)
+                self.is_changed |= self.disks.pop(name, None) is not None
 
 
 def _traffic_row(stats: DiskStats, share: float | None) -> tuple[Value, ...]:

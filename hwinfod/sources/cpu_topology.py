@@ -83,6 +83,11 @@ def read_cpu_list(path: str) -> tuple[int, ...]:
         return ()
 
 
+def read_online(roots: RootPaths) -> tuple[int, ...]:
+    """The processors online. What hangs on the topology need only be read anew when this changes."""
+    return read_cpu_list(roots.sys("devices/system/cpu/online"))
+
+
 def list_numa_nodes(roots: RootPaths) -> tuple[int, ...]:
     """The NUMA nodes online; none on a kernel without NUMA."""
     matches = (_NODE.match(name) for name in list_directory(roots.sys("devices/system/node")))
@@ -100,7 +105,7 @@ def read_topology(roots: RootPaths) -> Topology:
         for node in list_numa_nodes(roots)
         for cpu in read_cpu_list(roots.sys("devices/system/node", f"node{node}", "cpulist"))
     }
-    online = set(read_cpu_list(os.path.join(base, "online")))
+    online = set(read_online(roots))
     numbers = sorted(int(match[1]) for match in map(_CPU.match, list_directory(base)) if match)
     return Topology(tuple(_read_cpu(base, number, number in online, node_of.get(number)) for number in numbers))
 

@@ -23,17 +23,23 @@ _POLICY = re.compile(r"policy\d{1,5}\Z")
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Processors that change frequency together. The bounds are those set now (by people, governors and
-    firmware); `hardware_*` are what the processor can do."""
+    """Processors that change frequency together, and between what bounds their hardware can."""
 
     name: str
     cpus: tuple[int, ...]
     driver: str
-    governor: str
     minimum_hertz: int | None
     maximum_hertz: int | None
-    hardware_minimum_hertz: int | None
-    hardware_maximum_hertz: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyState:
+    """What a policy's processors run at, the most that they may (set by people, governors or firmware), and who
+    decides. The frequency is what the driver last asked for or measured, whichever it knows."""
+
+    hertz: int | None
+    limit_hertz: int | None
+    governor: str
 
 
 def list_policies(roots: RootPaths) -> tuple[str, ...]:
@@ -43,18 +49,28 @@ def list_policies(roots: RootPaths) -> tuple[str, ...]:
 
 
 def read_policy(roots: RootPaths, name: str) -> Policy:
-    """The facts of a policy. A file that is missing is a fact that is missing; no processors: the policy
-    is gone or all of its processors are offline."""
+    """What stays as it is while the same processors are online. A file that is missing is a fact that is missing;
+    no processors: the policy is gone, or all of its processors are offline."""
     directory = _directory(roots, name)
     return Policy(
         name=name,
         cpus=_read_cpus(directory),
         driver=read_text(os.path.join(directory, "scaling_driver")),
+        minimum_hertz=_read_hertz(directory, "cpuinfo_min_freq"),
+        maximum_hertz=_read_hertz(directory, "cpuinfo_max_freq"),
+    )
+
+
+def read_state(roots: RootPaths, name: str) -> PolicyState:
+    """What changes. May sleep.
+
+    Root's cpuinfo_cur_freq would ask the hardware, in some drivers through firmware and with a lock held: not read.
+    """
+    directory = _directory(roots, name)
+    return PolicyState(
+        hertz=_read_hertz(directory, "scaling_cur_freq"),
+        limit_hertz=_read_hertz(directory, "scaling_max_freq"),
         governor=read_text(os.path.join(directory, "scaling_governor")),
-        minimum_hertz=_read_hertz(directory, "scaling_min_freq"),
-        maximum_hertz=_read_hertz(directory, "scaling_max_freq"),
-        hardware_minimum_hertz=_read_hertz(directory, "cpuinfo_min_freq"),
-        hardware_maximum_hertz=_read_hertz(directory, "cpuinfo_max_freq"),
     )
 
 
@@ -62,15 +78,6 @@ def _read_cpus(directory: str) -> tuple[int, ...]:
     """affected_cpus is a list with spaces, of processors online: `0 1 2`."""
     words = read_text(os.path.join(directory, "affected_cpus"), limit=65536).split()
     return tuple(int(word) for word in words if word.isascii() and word.isdigit() and len(word) <= 5)
-
-
-def read_frequency(roots: RootPaths, name: str) -> int | None:
-    """What a policy's processors run at now, in hertz. May sleep.
-
-    scaling_cur_freq is what the driver last asked for or measured, whichever it knows; root's
-    cpuinfo_cur_freq asks the hardware, in some drivers through firmware and with a lock held.
-    """
-    return _read_hertz(_directory(roots, name), "scaling_cur_freq")
 
 
 def _directory(roots: RootPaths, name: str) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from hwinfod.errors import ParseError
 
 RESOURCES = ("cpu", "memory", "io", "irq")
+_NAMES = [b"avg10", b"avg60", b"avg300", b"total"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +36,11 @@ def parse_pressure(data: bytes) -> Pressure:
     stalls: dict[bytes, Stall] = {}
     try:
         for line in data.splitlines():
-            kind, *pairs = line.split()
-            values = dict(pair.split(b"=", 1) for pair in pairs)
-            ratios = [_parse_percent(values[name]) for name in (b"avg10", b"avg60", b"avg300")]
-            stalls[kind] = Stall(int(values[b"total"]), *ratios)
-    except (ValueError, KeyError):
+            kind, *words = line.replace(b"=", b" ").split()
+            if words[:8:2] != _NAMES:
+                raise ValueError
+            stalls[kind] = Stall(int(words[7]), *map(_parse_percent, words[1:6:2]))
+    except (ValueError, IndexError):
         raise ParseError(f"pressure: {data[:60]!r}") from None
     if not stalls:
         raise ParseError("pressure: empty")

@@ -42,20 +42,19 @@ def has_thermal_throttle(roots: RootPaths, cpu: int) -> bool:
 def read_throttling(roots: RootPaths, cpus: Iterable[Cpu]) -> dict[int, SocketThrottling]:
     """By socket, over the processors given (those online).
 
-    Every thread of a core counts the interrupt of its core, and every thread of a socket that of the
-    socket: the largest of them is the count, not their sum.
+    Every thread of a core counts the interrupts of its core, and every thread of a socket those of the socket:
+    one thread of each is asked, since their sum would count each as often as there are threads.
     """
-    cores: dict[int, dict[str, list[Throttling]]] = {}
-    packages: dict[int, list[Throttling]] = {}
+    cores: dict[int, dict[str, Throttling]] = {}
+    packages: dict[int, Throttling] = {}
     for cpu in cpus:
-        directory = _directory(roots, cpu.number)
         socket = cpu.socket or 0
-        cores.setdefault(socket, {}).setdefault(cpu.core, []).append(_read(directory, "core"))
-        packages.setdefault(socket, []).append(_read(directory, "package"))
-    return {
-        socket: SocketThrottling(_sum([_largest(core) for core in cores[socket].values()]), _largest(package))
-        for socket, package in packages.items()
-    }
+        of_socket = cores.setdefault(socket, {})
+        if cpu.core not in of_socket:
+            of_socket[cpu.core] = _read(_directory(roots, cpu.number), "core")
+        if socket not in packages:
+            packages[socket] = _read(_directory(roots, cpu.number), "package")
+    return {socket: SocketThrottling(_sum(cores[socket].values()), package) for socket, package in packages.items()}
 
 
 def _directory(roots: RootPaths, cpu: int) -> str:
@@ -69,13 +68,8 @@ def _read(directory: str, what: str) -> Throttling:
     )
 
 
-def _largest(readings: list[Throttling]) -> Throttling:
-    events = [r.events for r in readings if r.events is not None]
-    milliseconds = [r.milliseconds for r in readings if r.milliseconds is not None]
-    return Throttling(max(events, default=None), max(milliseconds, default=None))
-
-
-def _sum(readings: list[Throttling]) -> Throttling:
-    events = [r.events for r in readings if r.events is not None]
-    milliseconds = [r.milliseconds for r in readings if r.milliseconds is not None]
+def _sum(readings: Iterable[Throttling]) -> Throttling:
+    present = list(readings)
+    events = [r.events for r in present if r.events is not None]
+    milliseconds = [r.milliseconds for r in present if r.milliseconds is not None]
     return Throttling(sum(events) if events else None, sum(milliseconds) if milliseconds else None)

@@ -22,7 +22,6 @@ def put_policy(directory: Path, number: int, now: object, **more: object) -> Non
         "scaling_driver": "amd-pstate",
         "scaling_governor": "performance",
         "scaling_cur_freq": now,
-        "scaling_min_freq": 1_500_000,
         "scaling_max_freq": 3_700_000,
         "cpuinfo_min_freq": 400_000,
         "cpuinfo_max_freq": 3_700_000,
@@ -75,7 +74,9 @@ def test_a_governor_that_is_changed_leaves_an_event(tmp_path: Path, bench: Bench
 
 
 def test_a_policy_whose_processors_went_offline_is_gone(tmp_path: Path, bench: Bench) -> None:
+    put(tmp_path / "sys/devices/system/cpu", {"online": "0-1"})
     bench.run()
+    put(tmp_path / "sys/devices/system/cpu", {"online": "0"})
     put_policy(tmp_path, 1, 3_000_000, affected_cpus="")
     values = bench.run()
     assert values["hw_cpu_frequency_hertz"] == 2_000_000_000

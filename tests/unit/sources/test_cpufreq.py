@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hwinfod.sources.cpufreq import Policy, list_policies, read_frequency, read_policy
+from hwinfod.sources.cpufreq import Policy, PolicyState, list_policies, read_policy, read_state
 from hwinfod.sources.files import Roots
 
 
@@ -22,7 +22,6 @@ def test_policy(tmp_path: Path) -> None:
         affected_cpus="0 1",
         scaling_driver="intel_pstate",
         scaling_governor="performance",
-        scaling_min_freq="800000",
         scaling_max_freq="3000000",
         cpuinfo_min_freq="800000",
         cpuinfo_max_freq="3800000",
@@ -32,13 +31,10 @@ def test_policy(tmp_path: Path) -> None:
         name="policy0",
         cpus=(0, 1),
         driver="intel_pstate",
-        governor="performance",
         minimum_hertz=800_000_000,
-        maximum_hertz=3_000_000_000,
-        hardware_minimum_hertz=800_000_000,
-        hardware_maximum_hertz=3_800_000_000,
+        maximum_hertz=3_800_000_000,
     )
-    assert read_frequency(roots, "policy0") == 2_100_123_000
+    assert read_state(roots, "policy0") == PolicyState(2_100_123_000, 3_000_000_000, "performance")
 
 
 def test_policies_in_the_order_of_their_numbers(tmp_path: Path) -> None:
@@ -53,7 +49,6 @@ def test_what_a_driver_does_not_know_is_none(tmp_path: Path) -> None:
     write_policy(tmp_path, "policy0", scaling_cur_freq="<unknown>", cpuinfo_max_freq="0", affected_cpus="")
     policy = read_policy(roots, "policy0")
     assert policy.cpus == ()
-    assert policy.hardware_maximum_hertz is None
-    assert policy.governor == ""
-    assert read_frequency(roots, "policy0") is None
-    assert read_frequency(roots, "policy1") is None
+    assert policy.maximum_hertz is None
+    assert read_state(roots, "policy0") == PolicyState(None, None, "")
+    assert read_state(roots, "policy1") == PolicyState(None, None, "")
