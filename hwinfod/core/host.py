@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from hwinfod.core.activity import Activity
 from hwinfod.core.device import Devices
 from hwinfod.core.event import EventLog
 from hwinfod.core.holding import Holdings
@@ -62,6 +63,7 @@ class Host:
         self.events = EventLog(clock)
         self.devices = Devices(clock, self.events)
         self.holdings = Holdings()
+        self.activity = Activity(clock)
         self.own = OwnFigures()
         self.runners: Mapping[str, Runner] = {}
 

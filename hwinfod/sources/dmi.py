@@ -9,8 +9,12 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from hwinfod.sources.files import Roots, read_text
+from hwinfod.sources.files import read_text
+
+if TYPE_CHECKING:
+    from hwinfod.core.host import RootPaths
 
 # What vendors leave in fields that they were to fill, compared without case and outer dots.
 _PLACEHOLDERS = frozenset({
@@ -76,7 +80,7 @@ def parse_chassis_type(text: str) -> str:
     return _CHASSIS_TYPES.get(int(text) & 0x7F, "") if text.isdecimal() and len(text) < 4 else ""
 
 
-def read_dmi(roots: Roots) -> Dmi | None:
+def read_dmi(roots: RootPaths) -> Dmi | None:
     """Read once: nothing of it changes while the machine runs. None where the machine has no DMI."""
     directory = roots.sys("class/dmi/id")
     if not os.path.isdir(directory):

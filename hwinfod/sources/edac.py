@@ -10,8 +10,12 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from hwinfod.sources.files import Attribute, Roots, list_directory, read_int, read_text
+from hwinfod.sources.files import list_directory, read_int, read_text
+
+if TYPE_CHECKING:
+    from hwinfod.core.host import RootPaths
 
 _CONTROLLER = re.compile(r"mc\d+\Z")
 _DIMM = re.compile(r"(?:dimm|rank)\d+\Z")
@@ -53,34 +57,11 @@ class ErrorCounts:
     uncorrected: int | None
 
 
-class ErrorReader:
-    """Two counts of a controller or a DIMM, read again and again."""
-
-    __slots__ = ("_corrected", "_uncorrected")
-
-    def __init__(self, roots: Roots, controller: str, dimm: Dimm | None = None) -> None:
-        corrected = dimm.corrected_file if dimm else "ce_count"
-        uncorrected = dimm.uncorrected_file if dimm else "ue_count"
-        base = roots.sys("devices/system/edac/mc", controller)
-        self._corrected = Attribute(os.path.join(base, corrected))
-        self._uncorrected = Attribute(os.path.join(base, uncorrected)) if uncorrected else None
-
-    def read(self) -> ErrorCounts:
-        return ErrorCounts(
-            _count(self._corrected), None if self._uncorrected is None else _count(self._uncorrected)
-        )  # fmt: skip
-
-    def close(self) -> None:
-        self._corrected.close()
-        if self._uncorrected is not None:
-            self._uncorrected.close()
-
-
-def list_controllers(roots: Roots) -> list[str]:
+def list_controllers(roots: RootPaths) -> list[str]:
     return [name for name in list_directory(roots.sys("devices/system/edac/mc")) if _CONTROLLER.match(name)]
 
 
-def read_controller(roots: Roots, name: str) -> Controller:
+def read_controller(roots: RootPaths, name: str) -> Controller:
     """One controller with its modules, in the layout of DIMMs or, before Linux 3.6 and in some drivers, of csrows.
     What cannot be read is missing; nothing is raised."""
     directory = roots.sys("devices/system/edac/mc", name)
@@ -95,6 +76,14 @@ def read_controller(roots: Roots, name: str) -> Controller:
         size_bytes=None if size is None else size * _BYTES_PER_MEBIBYTE,
         dimms=tuple(sorted(dimms, key=lambda dimm: _natural(dimm.name))),
     )
+
+
+def read_errors(roots: RootPaths, controller: str, dimm: Dimm | None = None) -> ErrorCounts:
+    """The counts of a controller, or of one of its modules."""
+    base = roots.sys("devices/system/edac/mc", controller)
+    if dimm is None:
+        return ErrorCounts(_read_count(base, "ce_count"), _read_count(base, "ue_count"))
+    return ErrorCounts(_read_count(base, dimm.corrected_file), _read_count(base, dimm.uncorrected_file))
 
 
 def _read_dimm(controller: str, name: str) -> Dimm:
@@ -130,9 +119,9 @@ def _read_csrow(controller: str, name: str) -> list[Dimm]:
     ]
 
 
-def _count(file: Attribute) -> int | None:
+def _read_count(base: str, file: str) -> int | None:
     """A count; the kernel's are unsigned, and what is not is no count."""
-    number = file.read_int()
+    number = read_int(os.path.join(base, file)) if file else None
     return None if number is None or number < 0 else number
 
 

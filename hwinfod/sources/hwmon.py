@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hwinfod.errors import ParseError
-from hwinfod.sources.files import Attribute, Roots, list_directory, parse_int, read_int, read_text
+from hwinfod.sources.files import Attribute, list_directory, parse_int, read_int, read_text
 from hwinfod.sources.pci import find_pci_directory, read_is_suspended
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from hwinfod.core.host import RootPaths
 
 # A meter that has no momentary value has an average (ACPI power meters, amdgpu).
 _CHANNEL = re.compile(r"((temp|fan|power|in|curr)(?:0|[1-9]\d{0,3}))_(input|average)\Z")
@@ -72,7 +74,7 @@ class SensorReader:
 
     __slots__ = ("_file", "_per_unit")
 
-    def __init__(self, roots: Roots, chip: Chip, sensor: Sensor) -> None:
+    def __init__(self, roots: RootPaths, chip: Chip, sensor: Sensor) -> None:
         self._file = Attribute(roots.sys("class/hwmon", chip.number, f"{sensor.channel}_{sensor.attribute}"))
         self._per_unit = _PER_UNIT[sensor.quantity]
 
@@ -102,12 +104,12 @@ def to_base_unit(raw: int, per_unit: int) -> int | float:
     return raw if per_unit == 1 else raw / per_unit
 
 
-def list_chips(roots: Roots) -> list[str]:
+def list_chips(roots: RootPaths) -> list[str]:
     """The numbers of all chips: hwmon0, hwmon1..."""
     return list_directory(roots.sys("class/hwmon"))
 
 
-def read_chip(roots: Roots, number: str) -> Chip:
+def read_chip(roots: RootPaths, number: str) -> Chip:
     """One chip with its sensors, limits and labels. What cannot be read is missing; nothing is raised."""
     directory = roots.sys("class/hwmon", number)
     device = os.path.realpath(os.path.join(directory, "device"))

@@ -9,8 +9,12 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from hwinfod.sources.files import Roots, read_text
+from hwinfod.sources.files import read_text
+
+if TYPE_CHECKING:
+    from hwinfod.core.host import RootPaths
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +28,7 @@ class Kernel:
     boot_id: str
 
 
-def read_kernel(roots: Roots) -> Kernel:
+def read_kernel(roots: RootPaths) -> Kernel:
     return Kernel(
         hostname=read_text(roots.proc("sys/kernel/hostname")),
         release=read_text(roots.proc("sys/kernel/osrelease")),

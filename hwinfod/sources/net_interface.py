@@ -10,9 +10,21 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from hwinfod.sources.files import Attribute, Roots, link_name, list_directory, read_int, read_optional, read_text
+from hwinfod.sources.files import (
+    Attribute,
+    link_name,
+    list_directory,
+    read_file,
+    read_int,
+    read_optional,
+    read_text,
+)
 from hwinfod.sources.pci import find_pci_directory
+
+if TYPE_CHECKING:
+    from hwinfod.core.host import RootPaths
 
 # IF_OPER_* in their order: include/uapi/linux/if.h, RFC 2863.
 OPERSTATES = ("unknown", "notpresent", "down", "lowerlayerdown", "testing", "dormant", "up")
@@ -66,27 +78,33 @@ class LinkState:
 
     __slots__ = ("_changes", "_operstate")
 
-    def __init__(self, roots: Roots, name: str) -> None:
+    def __init__(self, roots: RootPaths, name: str) -> None:
         self._operstate = Attribute(roots.sys("class/net", name, "operstate"))
         self._changes = Attribute(roots.sys("class/net", name, "carrier_changes"))
 
     def read(self) -> tuple[str, int | None]:
         """One of OPERSTATES, and how often the carrier came or went. Raises ReadError where it is gone."""
-        state = self._operstate.read().strip().decode("ascii", "replace")
-        return state if state in OPERSTATES else "unknown", self._changes.read_int()
+        return _operstate(self._operstate.read()), self._changes.read_int()
 
     def close(self) -> None:
         self._operstate.close()
         self._changes.close()
 
 
-def list_interfaces(roots: Roots) -> list[str]:
+def read_state(roots: RootPaths, name: str) -> tuple[str, int | None]:
+    """As LinkState, for interfaces that are read seldom. Raises ReadError where it is gone."""
+    directory = roots.sys("class/net", name)
+    operstate = _operstate(read_file(os.path.join(directory, "operstate")))
+    return operstate, read_int(os.path.join(directory, "carrier_changes"))
+
+
+def list_interfaces(roots: RootPaths) -> list[str]:
     """The names; `bonding_masters` stands among them and is a file of the bonding driver."""
     base = roots.sys("class/net")
     return [name for name in list_directory(base) if os.path.isdir(os.path.join(base, name))]
 
 
-def read_interface(roots: Roots, name: str) -> Interface:
+def read_interface(roots: RootPaths, name: str) -> Interface:
     """The facts of one interface. What cannot be read is missing; nothing is raised."""
     directory = roots.sys("class/net", name)
     device = os.path.realpath(os.path.join(directory, "device"))
@@ -109,7 +127,7 @@ def read_interface(roots: Roots, name: str) -> Interface:
     )
 
 
-def read_link(roots: Roots, name: str) -> LinkFacts:
+def read_link(roots: RootPaths, name: str) -> LinkFacts:
     """Asks the driver: it can wait for rtnl_lock and for firmware."""
     directory = roots.sys("class/net", name)
     duplex = read_text(os.path.join(directory, "duplex"))
@@ -126,7 +144,7 @@ def speed_to_bytes_per_second(megabits_per_second: int | None) -> int | None:
     return megabits_per_second * _BYTES_PER_MEGABIT
 
 
-def read_is_enabled(roots: Roots, name: str) -> bool | None:
+def read_is_enabled(roots: RootPaths, name: str) -> bool | None:
     """Whether somebody wants the interface up (IFF_UP); None where it is gone."""
     flags = read_int(roots.sys("class/net", name, "flags"))
     return None if flags is None else bool(flags & _IFF_UP)
@@ -140,6 +158,11 @@ def parse_devtype(data: bytes) -> str:
             devtype = value.decode("ascii", "replace")
             return devtype if devtype in _DEVTYPES else ""
     return ""
+
+
+def _operstate(data: bytes) -> str:
+    state = data.strip().decode("ascii", "replace")
+    return state if state in OPERSTATES else "unknown"
 
 
 def _read_kind(directory: str, device: str) -> str:

@@ -7,9 +7,13 @@ The file is shell syntax without variables or commands; it is read as text, neve
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from hwinfod.errors import ReadError
-from hwinfod.sources.files import Roots, clean_text, read_regular
+from hwinfod.sources.files import clean_text, read_regular
+
+if TYPE_CHECKING:
+    from hwinfod.core.host import RootPaths
 
 _LIMIT = 65536
 _PATHS = ("/etc/os-release", "/usr/lib/os-release")
@@ -29,7 +33,7 @@ def parse_os_release(data: bytes) -> dict[str, str]:
     return values
 
 
-def read_os_release(roots: Roots) -> dict[str, str]:
+def read_os_release(roots: RootPaths) -> dict[str, str]:
     """/etc/os-release, or the one in /usr/lib; empty where there is none."""
     for path in _PATHS:
         try:

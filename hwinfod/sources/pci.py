@@ -11,10 +11,12 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hwinfod.sources.files import Roots, link_name, list_directory, read_int, read_text
+from hwinfod.sources.files import link_name, list_directory, read_int, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from hwinfod.core.host import RootPaths
 
 _ADDRESS = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]\Z")
 _BRIDGE = 0x0604
@@ -78,12 +80,12 @@ def is_stand_in(driver: str) -> bool:
     return "vfio" in driver or driver in _STAND_INS
 
 
-def list_pci(roots: Roots) -> list[str]:
+def list_pci(roots: RootPaths) -> list[str]:
     """The addresses of all functions."""
     return [name for name in list_directory(roots.sys("bus/pci/devices")) if is_pci_address(name)]
 
 
-def read_pci(roots: Roots, address: str, slots: Mapping[str, str]) -> PciDevice | None:
+def read_pci(roots: RootPaths, address: str, slots: Mapping[str, str]) -> PciDevice | None:
     """The facts of one function, all of them the kernel's memory: a sleeping device is not woken. `slots` is what
     `read_slots` gave. None for a function that is gone."""
     directory = os.path.realpath(roots.sys("bus/pci/devices", address))
@@ -120,7 +122,7 @@ def read_is_suspended(directory: str) -> bool:
     return read_text(os.path.join(directory, "power", "runtime_status")) in ("suspended", "suspending")
 
 
-def read_slots(roots: Roots) -> dict[str, str]:
+def read_slots(roots: RootPaths) -> dict[str, str]:
     """The names of the slots by address without function (`0000:3b:00`).
 
     Source: Documentation/ABI/testing/sysfs-bus-pci, /sys/bus/pci/slots/.../address.

@@ -11,7 +11,7 @@ import os
 from dataclasses import dataclass
 
 from hwinfod.errors import ParseError, ReadError
-from hwinfod.sources.files import Attribute
+from hwinfod.sources.files import read_file
 
 # By what they did: the link mended itself; a transaction was lost; the device or its link cannot be trusted.
 SEVERITIES = ("correctable", "nonfatal", "fatal")
@@ -42,22 +42,10 @@ def parse_aer(data: bytes) -> AerErrors:
     return AerErrors(total, {name.decode("ascii", "replace"): count for name, count in counts.items() if count})
 
 
-class AerReader:
-    """The errors of one device, read again and again."""
-
-    __slots__ = ("_files",)
-
-    def __init__(self, directory: str) -> None:
-        self._files = [Attribute(os.path.join(directory, f"aer_dev_{severity}")) for severity in SEVERITIES]
-
-    def read(self) -> list[AerErrors] | None:
-        """One a severity, in the order of SEVERITIES; None where the device has no such counters (no AER capability, or
-        the firmware keeps it). Raises ParseError."""
-        try:
-            return [parse_aer(file.read()) for file in self._files]
-        except ReadError:
-            return None
-
-    def close(self) -> None:
-        for file in self._files:
-            file.close()
+def read_aer(directory: str) -> list[AerErrors] | None:
+    """The errors of the device in a directory, one a severity, in the order of SEVERITIES. None where it has no such
+    counters: no AER capability, or the firmware keeps it. Raises ParseError."""
+    try:
+        return [parse_aer(read_file(os.path.join(directory, f"aer_dev_{severity}"))) for severity in SEVERITIES]
+    except ReadError:
+        return None

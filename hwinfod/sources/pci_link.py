@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from hwinfod.errors import ParseError
-from hwinfod.sources.files import Attribute, parse_int, read_int, read_optional
+from hwinfod.sources.files import parse_int, read_int, read_optional
 from hwinfod.sources.pci import is_pci_address
 
 # A function that has left answers all ones, which is width 63; a link that is down has width 0.
@@ -38,24 +38,6 @@ class LinkEnds:
     far: str
 
 
-class LinkReader:
-    """The current state of one link, read at its lower end."""
-
-    __slots__ = ("_speed", "_width")
-
-    def __init__(self, directory: str) -> None:
-        self._speed = Attribute(os.path.join(directory, "current_link_speed"))
-        self._width = Attribute(os.path.join(directory, "current_link_width"))
-
-    def read(self) -> Link:
-        """Raises ReadError where there is no link any more."""
-        return Link(parse_link_speed(self._speed.read()), parse_link_width(self._width.read()))
-
-    def close(self) -> None:
-        self._speed.close()
-        self._width.close()
-
-
 def parse_link_speed(data: bytes) -> float | None:
     """`16.0 GT/s PCIe`, before Linux 5.7 `16 GT/s`; None for `Unknown` and whatever else."""
     number, _, rest = data.strip().partition(b" ")
@@ -77,11 +59,20 @@ def parse_link_width(data: bytes) -> int | None:
     return width if width in _WIDTHS else None
 
 
+def read_link(directory: str) -> Link:
+    """How a link runs now, asked at its lower end."""
+    return _read(directory, "current")
+
+
 def read_limit(directory: str) -> Link:
     """What one end can."""
+    return _read(directory, "max")
+
+
+def _read(directory: str, what: str) -> Link:
     return Link(
-        parse_link_speed(read_optional(os.path.join(directory, "max_link_speed")) or b""),
-        parse_link_width(read_optional(os.path.join(directory, "max_link_width")) or b""),
+        parse_link_speed(read_optional(os.path.join(directory, f"{what}_link_speed")) or b""),
+        parse_link_width(read_optional(os.path.join(directory, f"{what}_link_width")) or b""),
     )
 
 

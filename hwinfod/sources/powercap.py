@@ -10,8 +10,12 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from hwinfod.sources.files import Attribute, Roots, list_directory, parse_int, read_int, read_text
+from hwinfod.sources.files import Attribute, list_directory, parse_int, read_int, read_text
+
+if TYPE_CHECKING:
+    from hwinfod.core.host import RootPaths
 
 # intel-rapl:0 is a package or the platform, intel-rapl:0:1 a part of it. intel-rapl-mmio counts the same packages
 # once more, through other registers.
@@ -36,7 +40,7 @@ class EnergyReader:
 
     __slots__ = ("_file",)
 
-    def __init__(self, roots: Roots, zone: RaplZone) -> None:
+    def __init__(self, roots: RootPaths, zone: RaplZone) -> None:
         self._file = Attribute(roots.sys("class/powercap", zone.name, "energy_uj"))
 
     def read(self) -> int:
@@ -47,7 +51,7 @@ class EnergyReader:
         self._file.close()
 
 
-def read_zones(roots: Roots) -> list[RaplZone]:
+def read_zones(roots: RootPaths) -> list[RaplZone]:
     """All counters; none where there is no RAPL, as in most virtual machines."""
     base = roots.sys("class/powercap")
     names = [name for name in list_directory(base) if _ZONE.match(name)]

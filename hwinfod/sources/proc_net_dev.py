@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from hwinfod.errors import ParseError
+from hwinfod.sources.files import clean_text
 
 _COLUMNS = 16
 
@@ -56,4 +57,4 @@ def _parse_line(line: bytes) -> tuple[str, InterfaceCounters]:
     except ValueError:
         raise ParseError(f"/proc/net/dev: not a number: {line[:60]!r}") from None
     counters = InterfaceCounters(n[0], n[8], n[1], n[9], n[2], n[10], n[3], n[11], n[7], n[4], n[5], n[14])
-    return name.strip().decode("utf-8", "replace"), counters
+    return clean_text(name), counters

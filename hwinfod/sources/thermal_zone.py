@@ -9,9 +9,13 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from hwinfod.sources.files import Attribute, Roots, list_directory, parse_int, read_int, read_text
+from hwinfod.sources.files import Attribute, list_directory, parse_int, read_int, read_text
 from hwinfod.sources.hwmon import to_base_unit
+
+if TYPE_CHECKING:
+    from hwinfod.core.host import RootPaths
 
 _ZONE = re.compile(r"thermal_zone\d+\Z")
 _TRIP = re.compile(r"trip_point_(\d+)_type\Z")
@@ -37,7 +41,7 @@ class ZoneReader:
 
     __slots__ = ("_file",)
 
-    def __init__(self, roots: Roots, zone: ThermalZone) -> None:
+    def __init__(self, roots: RootPaths, zone: ThermalZone) -> None:
         self._file = Attribute(roots.sys("class/thermal", zone.name, "temp"))
 
     def read(self) -> float | None:
@@ -49,11 +53,11 @@ class ZoneReader:
         self._file.close()
 
 
-def list_zones(roots: Roots) -> list[str]:
+def list_zones(roots: RootPaths) -> list[str]:
     return [name for name in list_directory(roots.sys("class/thermal")) if _ZONE.match(name)]
 
 
-def read_zone(roots: Roots, name: str) -> ThermalZone:
+def read_zone(roots: RootPaths, name: str) -> ThermalZone:
     """The facts of one zone. What cannot be read is missing; nothing is raised."""
     directory = roots.sys("class/thermal", name)
     entries = list_directory(directory)

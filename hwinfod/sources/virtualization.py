@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from hwinfod.errors import ReadError
 from hwinfod.sources.dmi import Dmi
-from hwinfod.sources.files import Roots, read_file, read_optional, read_text
+from hwinfod.sources.files import read_file, read_optional, read_text
+
+if TYPE_CHECKING:
+    from hwinfod.core.host import RootPaths
 
 NONE = "none"
 _UNKNOWN = "vm-other"
@@ -89,7 +93,7 @@ def judge_machine(
     return next((name for name in (by_dmi, judge_clocks(clocks)) if name != NONE), _UNKNOWN)
 
 
-def read_virtualization(roots: Roots, dmi: Dmi | None) -> Virtualization:
+def read_virtualization(roots: RootPaths, dmi: Dmi | None) -> Virtualization:
     """Nothing is raised; what cannot be read is no sign."""
     try:
         flag = parse_hypervisor_flag(read_file(roots.proc("cpuinfo"), _CPUINFO_LIMIT))
@@ -107,7 +111,7 @@ def read_virtualization(roots: Roots, dmi: Dmi | None) -> Virtualization:
     return Virtualization(machine, _read_container(roots))
 
 
-def _read_container(roots: Roots) -> str:
+def _read_container(roots: RootPaths) -> str:
     """The container interface of systemd, then the marks that the others leave in the root of a container."""
     manager = read_text(roots.root("/run/systemd/container"))
     if manager:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hwinfod.sources.edac import ErrorCounts, ErrorReader, list_controllers, read_controller
+from hwinfod.sources.edac import ErrorCounts, list_controllers, read_controller, read_errors
 from hwinfod.sources.files import Roots
 from tests.support.sysfs import put
 
@@ -36,8 +36,8 @@ def test_dimms(roots: Roots, tmp_path: Path) -> None:
         "Registered-DDR5",
     )
     assert dimm.size_bytes == 64 * GIBIBYTE
-    assert ErrorReader(roots, "mc0").read() == ErrorCounts(18, 0)
-    assert ErrorReader(roots, "mc0", dimm).read() == ErrorCounts(10, 0)
+    assert read_errors(roots, "mc0") == ErrorCounts(18, 0)
+    assert read_errors(roots, "mc0", dimm) == ErrorCounts(10, 0)
 
 
 def test_csrows(roots: Roots, tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ def test_csrows(roots: Roots, tmp_path: Path) -> None:
         ("csrow1.ch0", "", "csrow 1 channel 0"),
     ]
     assert [dimm.size_bytes for dimm in dimms] == [8 * GIBIBYTE] * 3
-    counts = [ErrorReader(roots, "mc0", dimm).read() for dimm in dimms]
+    counts = [read_errors(roots, "mc0", dimm) for dimm in dimms]
     assert counts == [ErrorCounts(1, None), ErrorCounts(2, None), ErrorCounts(0, 1)]
 
 
@@ -62,6 +62,4 @@ def test_nothing_and_garbage(roots: Roots, tmp_path: Path) -> None:
     assert list_controllers(roots) == []
     assert read_controller(roots, "mc7").dimms == ()
     put(tmp_path / "devices/system/edac/mc/mc0", {"ce_count": b"\xff", "ue_count": -1, "mcX/ce_count": 1})
-    reader = ErrorReader(roots, "mc0")
-    assert reader.read() == ErrorCounts(None, None)
-    reader.close()
+    assert read_errors(roots, "mc0") == ErrorCounts(None, None)

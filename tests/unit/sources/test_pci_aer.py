@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hwinfod.errors import ParseError
-from hwinfod.sources.pci_aer import SEVERITIES, AerErrors, AerReader, parse_aer
+from hwinfod.sources.pci_aer import SEVERITIES, AerErrors, parse_aer, read_aer
 from tests.support.sysfs import put
 
 CORRECTABLE = (
@@ -41,10 +41,9 @@ def test_arbitrary_bytes(data: bytes, before: bytes) -> None:
 
 
 def test_a_device(tmp_path: Path) -> None:
-    reader = AerReader(str(tmp_path))
-    assert reader.read() is None  # no AER
+    assert read_aer(str(tmp_path)) is None  # no AER
     put(tmp_path, {"aer_dev_correctable": CORRECTABLE, "aer_dev_nonfatal": NONFATAL, "aer_dev_fatal": FATAL})
-    read = reader.read()
+    read = read_aer(str(tmp_path))
     assert read is not None
     assert dict(zip(SEVERITIES, [errors.total for errors in read], strict=True)) == {
         "correctable": 43,
@@ -53,5 +52,4 @@ def test_a_device(tmp_path: Path) -> None:
     }
     put(tmp_path, {"aer_dev_fatal": b"\xff"})
     with pytest.raises(ParseError):
-        reader.read()
-    reader.close()
+        read_aer(str(tmp_path))

@@ -7,17 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwinfod.errors import Gone
 from hwinfod.sources.pci_link import (
     Link,
     LinkEnds,
-    LinkReader,
     find_ends,
     is_below,
     narrowest,
     parse_link_speed,
     parse_link_width,
     read_limit,
+    read_link,
 )
 from tests.support.sysfs import put, put_pci
 
@@ -59,14 +58,11 @@ def test_the_link_of_a_card(tmp_path: Path) -> None:
     assert ends == LinkEnds(str(card), str(port))
     limit = narrowest(read_limit(ends.near), read_limit(ends.far))
     assert limit == Link(16.0, 8)
-    reader = LinkReader(ends.near)
-    assert reader.read() == Link(2.5, 8)
+    assert read_link(ends.near) == Link(2.5, 8)
     put(card, {"current_link_speed": "Unknown", "current_link_width": 63})  # it fell off the bus
-    assert reader.read() == Link(None, None)
+    assert read_link(ends.near) == Link(None, None)
     (card / "current_link_speed").unlink()
-    with pytest.raises(Gone):
-        reader.read()
-    reader.close()
+    assert read_link(ends.near) == Link(None, None)
 
 
 def test_a_function_of_the_root_complex_has_no_link(tmp_path: Path) -> None:
