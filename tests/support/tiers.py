@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support import pythons
+from tests.support import memory_cgroup, pythons
 
 PACKAGES = Path(__file__).parent.parent / "apt-packages.txt"
 _PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin", "/sbin"])
@@ -79,6 +79,11 @@ def _lack_of_fuse() -> Lack | None:
     return None if done.returncode == 0 else Lack("root that may mount /dev/fuse")
 
 
+def _lack_of_memory_cgroup() -> Lack | None:
+    lacks = memory_cgroup.lacks()
+    return Lack(lacks) if lacks else None
+
+
 def _lack_of_python(version: str) -> Lack | None:
     return None if pythons.find(version) else Lack(f"python{version} on PATH or in pyenv", required=False)
 
@@ -91,6 +96,7 @@ def _lacks() -> dict[str, Callable[[], Lack | None]]:
         probes[tier] = [functools.partial(lack_of_packages, packages)]
     probes["root"] = [_lack_of_root]
     probes["fuse"] = [_lack_of_fuse]
+    probes["memcg"] = [_lack_of_memory_cgroup]
     probes["netns"].append(_lack_of_namespaces)
     for version in pythons.SUPPORTED:
         probes[f"python{version}"] = [functools.partial(_lack_of_python, version)]
