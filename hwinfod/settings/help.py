@@ -12,6 +12,7 @@ from hwinfod.settings.table import Table
 
 WIDTH = 80
 _COLUMN = 32  # where the right column begins
+_NO_BREAK = "\N{NO-BREAK SPACE}"
 
 _HEAD = """\
 Usage: hwinfod [FLAG]...
@@ -64,13 +65,15 @@ def _setting(setting: Setting[Any]) -> str:
         return _entry(f"--[no-]{setting.flag[2:]}", f"{setting.help} (default: {state})")
     notes = ["repeatable"] if setting.form.repeatable else []
     notes += ["one of " + ", ".join(setting.form.choices)] if setting.form.choices else []
-    notes.append(f"default: {setting.form.to_text(setting.default) or 'none'}")
+    default = setting.form.to_text(setting.default).replace(",", ", ") or "none"
+    notes.append(f"default:{_NO_BREAK}{default}")
     return _entry(f"{setting.flag} {setting.metavar}", f"{setting.help} ({'; '.join(notes)})")
 
 
 def _entry(left: str, right: str) -> str:
     """One flag and its text, on the next line where the flag is too long for its column."""
-    lines = textwrap.wrap(right, WIDTH - _COLUMN)
+    wrapped = textwrap.wrap(right, WIDTH - _COLUMN, break_on_hyphens=False)
+    lines = [line.replace(_NO_BREAK, " ") for line in wrapped]
     left = "  " + left
     if len(left) > _COLUMN - 2:
         return left + "\n" + _indented(lines)

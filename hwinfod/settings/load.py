@@ -34,26 +34,25 @@ def load(
     Unknown keys are `warnings`, or problems if `strict`. `uid` is the effective user id, for defaults that
     differ for root. Called again on SIGHUP with the same arguments: nothing is kept between calls.
     """
-    draft = _Draft(table, environ, os.geteuid() if uid is None else uid)
+    draft = _Draft(table, environ, os.geteuid() if uid is None else uid, strict=strict)
     draft.take_files(places, command.config)
     draft.take_environment(environ)
     for setting, given in command.flags.items():
         draft.take(setting, Origin("flag", given.flag), setting.form.from_flags, given.texts)
-    problems = draft.problems + draft.warnings if strict else draft.problems
-    if problems:
-        raise SettingsError(problems)
+    if draft.problems:
+        raise SettingsError(draft.problems)
     return Settings(table, draft.values, draft.origins, draft.warnings, draft.files)
 
 
 class _Draft:
     """The values so far, and what was wrong on the way."""
 
-    def __init__(self, table: Table, environ: Mapping[str, str], uid: int) -> None:
+    def __init__(self, table: Table, environ: Mapping[str, str], uid: int, *, strict: bool = False) -> None:
         self.table = table
         self.values: dict[Setting[Any], Any] = {}
         self.origins: dict[Setting[Any], Origin] = {}
         self.problems: list[Problem] = []
-        self.warnings: list[Problem] = []
+        self.warnings = self.problems if strict else []
         self.files: list[str] = []
         for setting in table:
             default_for = setting.default_for
@@ -85,7 +84,8 @@ class _Draft:
 
     def take_file(self, file: ConfigFile) -> None:
         lines = key_lines(file.text)
-        unknown = []
+        known = [".".join(path) for path in (*self.table.by_path, *self.table.sections)]
+        unknown = 0
         for path, value in _leaves(file.content, self.table):
             origin = Origin("file", file.path, line_of(lines, path))
             setting = self.table.by_path.get(path)
@@ -95,17 +95,13 @@ class _Draft:
                 text = f"expected a section, found {found(value)}"
                 self.problems.append(Problem(origin, dotted(path), text, f"write [{dotted(path)}]"))
             else:
-                unknown.append((origin, path))
-        self._warn(unknown)
-
-    def _warn(self, unknown: list[tuple[Origin, tuple[str, ...]]]) -> None:
-        known = [".".join(path) for path in (*self.table.by_path, *self.table.sections)]
-        for origin, path in unknown[:_UNKNOWN_LIMIT]:
-            key = dotted(path)
-            self.warnings.append(Problem(origin, key, "unknown setting", did_you_mean(key, known)))
-        if len(unknown) > _UNKNOWN_LIMIT:
-            more = f"{len(unknown) - _UNKNOWN_LIMIT} more unknown settings"
-            self.warnings.append(Problem(Origin("file", unknown[0][0].name), "", more, "is this file for hwinfod?"))
+                unknown += 1
+                if unknown <= _UNKNOWN_LIMIT:
+                    key = dotted(path)
+                    self.warnings.append(Problem(origin, key, "unknown setting", did_you_mean(key, known)))
+        if unknown > _UNKNOWN_LIMIT:
+            more = f"{unknown - _UNKNOWN_LIMIT} more unknown settings"
+            self.warnings.append(Problem(Origin("file", file.path), "", more, "is this file for hwinfod?"))
 
     def take_environment(self, environ: Mapping[str, str]) -> None:
         for name, text in environ.items():

@@ -123,18 +123,18 @@ def test_a_main_file_behind_a_closed_door_is_told(etc: Etc, monkeypatch: pytest.
 
 def test_all_problems_of_all_layers_are_told(etc: Etc) -> None:
     vendor = etc.write("usr/a.toml", "half")
-    main = etc.main('log_level = 1\n[ring]\nbytes = "x"\nunknown = 1\n')
+    main = etc.main('log_level = 1\n[ring]\nunknown = 1\nbytes = "x"\n')
     error = etc.refusal(
         "--api.privacy=all", "--web.listen-address=1", environ={"HWINFOD_RING_DURATION": "long"}, strict=True
     )
     assert [(str(problem.origin), problem.key) for problem in error.problems] == [
         (f"{vendor}:1", ""),
         (f"{main}:1", "log_level"),
-        (f"{main}:3", "ring.bytes"),
+        (f"{main}:3", "ring.unknown"),
+        (f"{main}:4", "ring.bytes"),
         ("environment HWINFOD_RING_DURATION", "ring.duration"),
         ("flag --api.privacy", "api.privacy"),
         ("flag --web.listen-address", "web.listen_address"),
-        (f"{main}:4", "ring.unknown"),
     ]
 
 

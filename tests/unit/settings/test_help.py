@@ -30,7 +30,11 @@ def test_every_flag_is_there_with_its_help_and_default(table: Table) -> None:
             continue
         switch = setting.form.switch
         left = f"--[no-]{setting.flag[2:]}" if switch else f"{setting.flag} {setting.metavar}"
-        default = ("on" if setting.default else "off") if switch else setting.form.to_text(setting.default) or "none"
+        default = (
+            ("on" if setting.default else "off")
+            if switch
+            else setting.form.to_text(setting.default).replace(",", ", ") or "none"
+        )
         right = words.partition(f" {left} {setting.help} (")[2].partition(")")[0]
         assert right.endswith(f"default: {default}"), setting.key
     for flag in ("-h, --help", "--version", "--check-config", "--print-config", "--config FILE"):
