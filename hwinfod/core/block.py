@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 FRAME_COLUMNS = 32
 _ZLIB_LEVEL = 6
 _OBJECT_BYTES = 33  # a bytes object's own header in CPython
+_BLOCK_BYTES = 200  # the block itself, its tuple of frames, its numbers
 _SERIES_BYTES = 400  # a series that nothing but this block names: object, labels, index entry
 
 
@@ -57,7 +58,7 @@ class Block:
     size_bytes: int
 
     def boottimes_ns(self) -> list[int]:
-        return codec.decode(self.times[0], self.times[1:], self.count)  # type: ignore[return-value]
+        return unpack_column(self.times, 0, 1, self.count)  # type: ignore[return-value]
 
     def read(self, series: Series) -> list[Value] | None:
         """All values of a series in this block, None for a block that does not name it."""
@@ -72,25 +73,51 @@ class Block:
 def seal(rows: Sequence[Row], wall_offset_ns: int) -> Block:
     """The block of these rows, which are consecutive samples of one table (one row at least)."""
     layout, columns = _columns(rows)
+    own_bytes = 0
+    if layout is not rows[-1].layout:
+        dead = len(layout) - sum(1 for series in rows[-1].layout.columns if series is not None)
+        own_bytes = 8 * len(layout) + _SERIES_BYTES * dead
+    return _pack(layout, rows[0].sequence, wall_offset_ns, [row.boottime_ns for row in rows], columns, own_bytes)
+
+
+def merge(blocks: Sequence[Block]) -> Block:
+    """One block out of consecutive ones with the same layout and wall offset. A small table's blocks hold too few
+    values to be packed well one by one."""
+    first = blocks[0]
+    widths = [min(FRAME_COLUMNS, len(first.layout) - start) for start in range(0, len(first.layout), FRAME_COLUMNS)]
+    columns = [
+        list(chain.from_iterable(unpack_column(b.frames[frame], column, width, b.count) for b in blocks))
+        for frame, width in enumerate(widths)
+        for column in range(width)
+    ]
+    times = list(chain.from_iterable(block.boottimes_ns() for block in blocks))
+    return _pack(first.layout, first.first_sequence, first.wall_offset_ns, times, columns, 0)
+
+
+def _pack(
+    layout: Layout,
+    first_sequence: int,
+    wall_offset_ns: int,
+    times: list[int],
+    columns: Sequence[Sequence[Value]],
+    own_bytes: int,
+) -> Block:
+    """`own_bytes` is what the block holds beside its bytes and nothing else does."""
     frames = tuple(
         pack_frame(columns[start : start + FRAME_COLUMNS]) for start in range(0, len(columns), FRAME_COLUMNS)
     )
-    code, payload = codec.encode([row.boottime_ns for row in rows])
-    times = bytes((code,)) + payload
-    size = sum(map(len, frames)) + (_OBJECT_BYTES + 8) * (len(frames) + 1) + len(times) + 200
-    if layout is not rows[-1].layout:
-        dead = len(layout) - sum(1 for series in rows[-1].layout.columns if series is not None)
-        size += 8 * len(layout) + _SERIES_BYTES * dead
+    packed_times = pack_frame([times])
+    size = len(packed_times) + sum(map(len, frames)) + (_OBJECT_BYTES + 8) * (len(frames) + 1) + _BLOCK_BYTES
     return Block(
         layout=layout,
-        first_sequence=rows[0].sequence,
-        first_boottime_ns=rows[0].boottime_ns,
-        last_boottime_ns=rows[-1].boottime_ns,
+        first_sequence=first_sequence,
+        first_boottime_ns=times[0],
+        last_boottime_ns=times[-1],
         wall_offset_ns=wall_offset_ns,
-        count=len(rows),
-        times=times,
+        count=len(times),
+        times=packed_times,
         frames=frames,
-        size_bytes=size,
+        size_bytes=size + own_bytes,
     )
 
 

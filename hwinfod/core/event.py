@@ -43,6 +43,7 @@ class EventKind(enum.Enum):
     MEMORY_ERROR = "memory error"
     OOM_KILL = "out-of-memory kill"
     PCIE_ERROR = "PCIe error"
+    QP_ERROR = "queue pair in error"
 
 
 class Severity(enum.IntEnum):

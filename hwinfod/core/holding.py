@@ -16,12 +16,14 @@ if TYPE_CHECKING:
 class Holding:
     """A process's part of a device. `start_time_ticks` (/proc/PID/stat field 22) tells a reused pid from the one
     that was meant; 0 where it could not be read. `amounts` by name with the unit in it: "memory_bytes", "qps".
-    `kernel` names the kernel user that holds it, where there is no process (pid 0)."""
+    `kernel` names the kernel user that holds it, where there is no process (pid 0). `peers` are the far ends of
+    its connections, as address:port, where the device has such."""
 
     pid: int
     start_time_ticks: int
     amounts: Mapping[str, float]
     kernel: str = ""
+    peers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

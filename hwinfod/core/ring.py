@@ -13,16 +13,19 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from hwinfod.core.block import Block, Row, seal
+from hwinfod.core.block import Block, Row, merge, seal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from hwinfod.core.codec import Value
     from hwinfod.core.series import Layout, Series
 
 BLOCK_ROWS = 60
+MERGED_BLOCKS = 5
+SMALL_COLUMNS = 256
 _STEP_NS = 100_000_000  # a wall clock that moved more than this against boot time was stepped, not slewed
+_NOISE_NS = 1_000_000
 _RAW_VALUE_BYTES = 32  # a list slot and a boxed number: what an open row costs
 
 
@@ -85,7 +88,24 @@ class Ring:
             history.blocks.append(block)
             history.rows = []
             self._sealed_bytes += block.size_bytes
+        self._merge(history)
+        with self._lock:
             self._evict(rows[-1].boottime_ns)
+
+    def _merge(self, history: History) -> None:
+        """The last few blocks of a small table as one. Only the table's lane appends, and only the oldest are ever
+        evicted, so that what is at the end stays there while it is packed."""
+        last = list(history.blocks)[-MERGED_BLOCKS:]
+        if len(last) < MERGED_BLOCKS or len(last[0].layout) > SMALL_COLUMNS or not _are_alike(last):
+            return
+        merged = merge(last)
+        with self._lock:
+            if len(history.blocks) < MERGED_BLOCKS:
+                return
+            for _ in last:
+                self._sealed_bytes -= history.blocks.pop().size_bytes
+            history.blocks.append(merged)
+            self._sealed_bytes += merged.size_bytes
 
     def _evict(self, now_ns: int) -> None:
         for history in self._tables.values():
@@ -181,6 +201,18 @@ class Ring:
             history = self._tables.get(table)
             rows = history.rows if history else []
             return list(islice(rows, max(0, len(rows) - last), None))
+
+
+def _are_alike(blocks: Sequence[Block]) -> bool:
+    """Whether blocks can be one: whole ones of the same columns, dated alike. The wall clock is slewed together with
+    boot time, so that their distance moves by the noise of reading two clocks only."""
+    first = blocks[0]
+    return all(
+        block.layout is first.layout
+        and block.count == BLOCK_ROWS
+        and abs(block.wall_offset_ns - first.wall_offset_ns) <= _NOISE_NS
+        for block in blocks
+    )
 
 
 def _extend(points: Points, pairs: Iterable[tuple[int, Value]], limits: tuple[int, int] | None) -> None:

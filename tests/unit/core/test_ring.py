@@ -7,7 +7,7 @@ import sys
 import threading
 
 from hwinfod.core.block import Row
-from hwinfod.core.ring import BLOCK_ROWS, Ring
+from hwinfod.core.ring import BLOCK_ROWS, MERGED_BLOCKS, SMALL_COLUMNS, Ring
 from hwinfod.core.series import Layout, SeriesIndex
 from tests.unit.core.builders import EPOCH, SECOND, make_series
 
@@ -56,7 +56,7 @@ def test_a_block_ends_when_a_quarter_of_its_columns_are_dead():
 
 
 def test_the_oldest_block_of_any_table_goes_first():
-    ring = Ring(2000, HOUR)
+    ring = Ring(1600, HOUR)
     series = make_series(SeriesIndex(), *map(str, range(20)))
     layout = Layout(series)
     fill(ring, layout, BLOCK_ROWS + 1, table="old", value=lambda i: i * 1.1)
@@ -112,3 +112,31 @@ def test_a_reader_beside_the_writer_misses_nothing():
     assert len(seen) > 1
     for values in seen:
         assert values == list(range(len(values)))
+
+
+def test_blocks_of_a_small_table_become_one_and_say_the_same():
+    series = make_series(SeriesIndex(), "a", "b")
+    layout = Layout(series)
+    ring = Ring(1 << 20, 10 * HOUR)
+    fill(ring, layout, MERGED_BLOCKS * BLOCK_ROWS + 70, value=lambda i: i * 0.5)
+    assert [block.count for block in ring.blocks("t")] == [MERGED_BLOCKS * BLOCK_ROWS, BLOCK_ROWS]
+    points = ring.read("t", series[1], 0, 2**63)
+    assert points.values == [i * 0.5 for i in range(MERGED_BLOCKS * BLOCK_ROWS + 70)]
+    assert points.wall_ns == [EPOCH + i * SECOND for i in range(len(points.values))]
+    assert ring.size_bytes() == sum(b.size_bytes for b in ring.blocks("t")) + 2 * 10 * 32
+
+
+def test_blocks_on_two_sides_of_a_step_stay_apart():
+    series = make_series(SeriesIndex(), "a")
+    ring = Ring(1 << 20, 10 * HOUR)
+    fill(ring, Layout(series), 2 * BLOCK_ROWS)
+    fill(ring, Layout(series), 4 * BLOCK_ROWS, start=2 * BLOCK_ROWS, offset=EPOCH + 5 * SECOND)
+    assert {block.wall_offset_ns for block in ring.blocks("t")} == {EPOCH, EPOCH + 5 * SECOND}
+    assert ring.read("t", series[0], 0, 2**63).values == list(range(6 * BLOCK_ROWS))
+
+
+def test_large_tables_are_left_as_they_are():
+    series = make_series(SeriesIndex(), *map(str, range(SMALL_COLUMNS + 1)))
+    ring = Ring(1 << 24, 10 * HOUR)
+    fill(ring, Layout(series), MERGED_BLOCKS * BLOCK_ROWS + 1)
+    assert {block.count for block in ring.blocks("t")} == {BLOCK_ROWS}
