@@ -59,10 +59,10 @@ class Daemon(Program):
                 daemon.wait_ready()
             yield daemon
         finally:
-            if daemon is not None:
-                daemon.close()
-                daemon.notified.close()
             shutil.rmtree(directory, ignore_errors=True)
+            if daemon is not None:
+                daemon.notified.close()
+                daemon.close()
 
     def wait_ready(self) -> None:
         self.wait_until(lambda: self.notified.has("READY", "1"), "READY=1")

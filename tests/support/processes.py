@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -79,11 +80,15 @@ class Program:
             raise Failed(f"{self.name} did not end:\n{self.output()}") from None
 
     def close(self) -> None:
-        """Whatever state it is in, it is gone afterwards."""
+        """Gone afterwards, whatever it was doing. Raises Failed for what sleeps in D state."""
         if self.process.poll() is None:
             self.process.kill()
-            self.process.wait()
-        os.close(self._output)
+        try:
+            self.process.wait(PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            raise Failed(f"{self.name} cannot be killed: release what it hangs in first") from None
+        finally:
+            os.close(self._output)
 
 
 @contextlib.contextmanager
@@ -93,6 +98,11 @@ def running(program: AnyProgram) -> Iterator[AnyProgram]:
         yield program
     finally:
         program.close()
+
+
+def python(*arguments: str | Path) -> Program:
+    """This Python, with our packages to import."""
+    return Program([sys.executable, *arguments])
 
 
 def clean_environ(**more: str) -> dict[str, str]:
