@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from hwinfod.core.host import RootPaths
 
 # A meter that has no momentary value has an average (ACPI power meters, amdgpu).
-_CHANNEL = re.compile(r"((temp|fan|power|in|curr)(?:0|[1-9]\d{0,3}))_(input|average)\Z")
+_CHANNEL = re.compile(r"((temp|fan|power|in|curr)(?:0|[1-9]\d{0,3}))_(input|average)\Z", re.ASCII)
 
 # How many of the kernel's units make one of ours: millidegrees, rpm, microwatts, millivolts, milliamperes.
 _PER_UNIT = {"temp": 1000, "fan": 1, "power": 1_000_000, "in": 1000, "curr": 1000}
@@ -62,6 +62,10 @@ class Chip:
     device: str
     pci_directory: str
     sensors: tuple[Sensor, ...]
+
+    @property
+    def pci_address(self) -> str:
+        return os.path.basename(self.pci_directory)
 
     @property
     def is_suspended(self) -> bool:
@@ -104,9 +108,19 @@ def to_base_unit(raw: int, per_unit: int) -> int | float:
     return raw if per_unit == 1 else raw / per_unit
 
 
-def list_chips(roots: RootPaths) -> list[str]:
-    """The numbers of all chips: hwmon0, hwmon1..."""
-    return list_directory(roots.sys("class/hwmon"))
+def list_chips(roots: RootPaths) -> dict[str, int]:
+    """The numbers of all chips (hwmon0, hwmon1...), each with what changes when another chip gets the number."""
+    return list_inodes(roots.sys("class/hwmon"))
+
+
+def list_inodes(directory: str) -> dict[str, int]:
+    """The sorted names in a sysfs directory with their inodes, which are given anew to what is registered anew; none
+    where it does not exist."""
+    try:
+        with os.scandir(directory) as entries:
+            return dict(sorted((entry.name, entry.inode()) for entry in entries))
+    except OSError:
+        return {}
 
 
 def read_chip(roots: RootPaths, number: str) -> Chip:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hwinfod.sources.files import Attribute, list_directory, parse_int, read_int, read_text
-from hwinfod.sources.hwmon import to_base_unit
+from hwinfod.sources.hwmon import list_inodes, to_base_unit
 
 if TYPE_CHECKING:
     from hwinfod.core.host import RootPaths
@@ -53,8 +53,9 @@ class ZoneReader:
         self._file.close()
 
 
-def list_zones(roots: RootPaths) -> list[str]:
-    return [name for name in list_directory(roots.sys("class/thermal")) if _ZONE.match(name)]
+def list_zones(roots: RootPaths) -> dict[str, int]:
+    """The zones, as `hwmon.list_chips` lists chips."""
+    return {name: inode for name, inode in list_inodes(roots.sys("class/thermal")).items() if _ZONE.match(name)}
 
 
 def read_zone(roots: RootPaths, name: str) -> ThermalZone:

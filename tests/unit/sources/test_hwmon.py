@@ -36,7 +36,7 @@ def values(roots: Roots, chip: Chip) -> dict[str, float]:
 
 def test_a_processor(roots: Roots, tmp_path: Path) -> None:
     put_hwmon(tmp_path, 3, CORETEMP, put(tmp_path / "devices/platform/coretemp.0", {}))
-    assert list_chips(roots) == ["hwmon3"]
+    assert list(list_chips(roots)) == ["hwmon3"]
     chip = read_chip(roots, "hwmon3")
     assert (chip.name, chip.device, chip.pci_directory, chip.is_suspended) == ("coretemp", "coretemp.0", "", False)
     assert [(sensor.channel, sensor.label) for sensor in chip.sensors] == [
@@ -91,6 +91,16 @@ def test_a_sleeping_gpu_is_not_asked(roots: Roots, tmp_path: Path) -> None:
     put(gpu, {"power/runtime_status": "active"})
     assert not chip.is_suspended
     assert read_chip(roots, "hwmon1").sensors[0].limits == (("critical", 100.0),)
+
+
+def test_a_number_given_to_another_chip_shows(roots: Roots, tmp_path: Path) -> None:
+    assert list_chips(roots) == {}
+    put_hwmon(tmp_path, 0, CORETEMP)
+    before = list_chips(roots)
+    assert list_chips(roots) == before
+    (tmp_path / "class/hwmon/hwmon0").rename(tmp_path / "class/hwmon/hwmon1")
+    put_hwmon(tmp_path, 0, SUPPLY, put(tmp_path / "devices/other", {}))
+    assert list_chips(roots)["hwmon0"] != before["hwmon0"]
 
 
 def test_a_chip_that_left(roots: Roots) -> None:
