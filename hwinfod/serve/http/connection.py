@@ -138,7 +138,8 @@ class Connection(asyncio.BufferedProtocol):
     def connection_lost(self, _error: Exception | None) -> None:
         self.state = CLOSING
         if self._task is not None:
-            self._task.cancel()
+            # Not now: a task that never began would leave its handler's coroutine behind unawaited.
+            asyncio.get_running_loop().call_soon(self._task.cancel)
         self._listener.closed(self)
 
     # What the listener says
