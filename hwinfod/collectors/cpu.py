@@ -13,7 +13,7 @@ from hwinfod.core.device import Device
 from hwinfod.core.metric import Kind, Level, Metric
 from hwinfod.errors import Absent, Gone, HwinfodError
 from hwinfod.sources.cpu_topology import read_topology
-from hwinfod.sources.files import SeqFile
+from hwinfod.sources.files import SeqFile, clean_text
 from hwinfod.sources.proc_cpuinfo import CpuInfo, read_cpuinfo
 from hwinfod.sources.proc_loadavg import parse_uptime
 from hwinfod.sources.proc_stat import MODES, TICKS_PER_SECOND, WIDTH, parse_stat
@@ -165,7 +165,7 @@ class Cpu(Collector):
             raise Absent(str(error)) from None
         self.kernel = self.table.bind(_KERNEL_METRICS)
         self.counts = self.table.bind(_COUNT_METRICS)
-        self.names: tuple[str, ...] = ()
+        self.names: tuple[bytes, ...] = ()
         self.ticks: list[int] = []
         self.groups: list[Group] = []
 
@@ -183,11 +183,11 @@ class Cpu(Collector):
         self.kernel.set(self._kernel_row(stat))
         self.counts.set(self.count_row)
 
-    def _change_processors(self, names: tuple[str, ...]) -> None:
+    def _change_processors(self, names: tuple[bytes, ...]) -> None:
         """At the start, and when a processor goes online or offline."""
         for group in self.groups:
             group.release()
-        cpus = [name.removeprefix("cpu") for name in names[1:]]
+        cpus = [clean_text(name.removeprefix(b"cpu")) for name in names[1:]]
         self.ratio = self.table.bind((UTILIZATION,))
         self.seconds = self.table.bind_columns(_seconds_columns(cpus))
         self.guests = self.table.bind_columns([(GUEST_SECONDS, (mode,)) for mode in _GUEST_MODES])

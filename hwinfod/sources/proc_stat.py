@@ -19,12 +19,12 @@ TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 @dataclass(frozen=True, slots=True)
 class Stat:
     """One reading. `ticks` is flat: `WIDTH` numbers (`MODES`) for each of `names`, in units of
-    1/TICKS_PER_SECOND s. The first name is "cpu" (the sum over all), then "cpuN" for each processor online.
+    1/TICKS_PER_SECOND s. The first name is b"cpu" (the sum over all), then b"cpuN" for each processor online.
 
     user contains guest and nice contains guest_nice (kernel/sched/cputime.c, account_guest_time()).
     """
 
-    names: tuple[str, ...]
+    names: tuple[bytes, ...]
     ticks: list[int]
     interrupts: int | None
     softirqs: int | None
@@ -42,9 +42,9 @@ def parse_stat(data: bytes) -> Stat:
     """
     head, _, tail = data.partition(b"\nintr ")
     fields = head.split()
-    names = tuple([name.decode("ascii", "replace") for name in fields[:: WIDTH + 1]])
+    names = tuple(fields[:: WIDTH + 1])
     del fields[:: WIDTH + 1]
-    if len(fields) != len(names) * WIDTH or names[:1] != ("cpu",):
+    if len(fields) != len(names) * WIDTH or names[:1] != (b"cpu",):
         raise ParseError(f"/proc/stat: not ten modes for each processor: {data[:60]!r}")
     try:
         ticks = list(map(int, fields))

@@ -28,7 +28,7 @@ softirq 65658 0 12164 3
 
 def test_sample() -> None:
     stat = parse_stat(SAMPLE)
-    assert stat.names == ("cpu", "cpu0", "cpu17")
+    assert stat.names == (b"cpu", b"cpu0", b"cpu17")
     assert stat.ticks[2 * WIDTH :] == [1958, 0, 976, 69386, 107, 0, 13, 12, 0, 0]
     assert dict(zip(MODES, stat.ticks))["guest"] == 5
     assert (stat.interrupts, stat.softirqs, stat.context_switches) == (98093, 65658, 205792)
