@@ -10,11 +10,14 @@ import os
 import re
 import socket
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from hwinfod.errors import ParseError, ReadError
-from hwinfod.sources.files import Attribute, Roots, link_name, list_directory, read_file, read_int, read_text
+from hwinfod.sources.files import Attribute, link_name, list_directory, read_file, read_int, read_text
 from hwinfod.sources.pci import find_pci_directory
+
+if TYPE_CHECKING:
+    from hwinfod.core.host import RootPaths
 
 # A RoCE port has 256 GIDs and soft-RoCE 1024, nearly all empty and each a file; those in use stand in front.
 _GID_LIMIT = 64
@@ -116,12 +119,12 @@ def parse_gid(data: bytes) -> str:
     return socket.inet_ntop(socket.AF_INET6, packed) if any(packed) else ""
 
 
-def list_devices(roots: Roots) -> list[str]:
+def list_devices(roots: RootPaths) -> list[str]:
     """The names of all RDMA devices that this network namespace sees."""
     return list_directory(roots.sys("class", "infiniband"))
 
 
-def list_nodes(roots: Roots) -> dict[str, list[str]]:
+def list_nodes(roots: RootPaths) -> dict[str, list[str]]:
     """Device name to its nodes in /dev/infiniband. A node says itself whose it is: numbers do not run alike."""
     nodes: dict[str, list[str]] = {}
     for subsystem in ("infiniband_verbs", "infiniband_mad"):
@@ -132,7 +135,7 @@ def list_nodes(roots: Roots) -> dict[str, list[str]]:
     return nodes
 
 
-def read_device(roots: Roots, name: str, nodes: dict[str, list[str]]) -> RdmaDevice | None:
+def read_device(roots: RootPaths, name: str, nodes: dict[str, list[str]]) -> RdmaDevice | None:
     """The facts of one device; None when it is gone. `nodes` is what `list_nodes` gave."""
     directory = os.path.realpath(roots.sys("class", "infiniband", name))
     node_type = read_text(os.path.join(directory, "node_type"))

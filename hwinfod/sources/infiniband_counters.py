@@ -44,11 +44,14 @@ def in_base_unit(name: str, value: int) -> int:
     return value * _WORD_BYTES if name in _IN_WORDS else value
 
 
-def is_saturated(name: str, value: int) -> bool:
-    """Whether a raw value of `counters/` is the largest that its classic register holds: it no longer counts
-    until somebody resets it. A wider register may stand there by chance, and then moves on."""
+def saturation(name: str) -> int | None:
+    """The largest value that the classic register of a counter of `counters/` holds; None for one of 64 bits.
+
+    A raw value that stays there no longer counts until somebody resets it. An adapter with wider registers may
+    pass by it, and then moves on.
+    """
     width = _WIDTHS.get(name)
-    return width is not None and value == (1 << width) - 1
+    return None if width is None else (1 << width) - 1
 
 
 def parse_counter(data: bytes) -> int | None:

@@ -17,7 +17,7 @@ from hwinfod.errors import Absent, from_os_error
 from hwinfod.sources.nldev.enums import NETLINK_RDMA, NOTIFY_GROUP
 
 if TYPE_CHECKING:
-    from hwinfod.sources.files import Roots
+    from hwinfod.core.host import RootPaths
 
 _BUFFER = 65536  # the kernel makes parts of a dump as large as the reader's buffer, up to 32 KiB
 _TIMEOUT_SECONDS = 5.0
@@ -65,7 +65,7 @@ class SocketTransport:
         self._owner.close()
 
 
-def open_transport(roots: Roots, *, notifications: bool = False) -> SocketTransport:
+def open_transport(roots: RootPaths, *, notifications: bool = False) -> SocketTransport:
     """A NETLINK_RDMA socket; with `notifications` one that gets MONITOR events. Raises Absent, ReadError.
 
     The directory is looked at first: the socket call could load ib_core on a host that has no use for it.

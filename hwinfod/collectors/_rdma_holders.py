@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: MIT
+"""From RDMA objects and bound counters to holdings: which process, or kernel user, has what of a device."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from hwinfod.core.holding import Batch, Holding
+from hwinfod.errors import HwinfodError
+from hwinfod.sources.files import read_file
+from hwinfod.sources.nldev.attributes import NUMBERS
+from hwinfod.sources.nldev.counters import parse_bound_counters, parse_counter_mode
+from hwinfod.sources.nldev.enums import COMMAND
+from hwinfod.sources.process import parse_stat
+from hwinfod.sources.thread_group import read_thread_group
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from hwinfod.collectors._rdma_port import Port
+    from hwinfod.collectors._rdma_scan import DeviceScan, Holder
+    from hwinfod.core.host import RootPaths
+    from hwinfod.sources.nldev.client import Client
+    from hwinfod.sources.nldev.counters import BoundCounter
+
+_STAT_GET = COMMAND["STAT_GET"]
+_OF_QPS = (NUMBERS["STAT_RES"], NUMBERS["RES_QP"])
+_ASK_MODE = (NUMBERS["STAT_MODE"], 0)
+_STAT_LIMIT = 4096
+
+# Traffic under one name, whatever the driver calls it. Linux 6.15 and mlx5 count it for queue pairs too.
+_TRAFFIC = {
+    "rdma_rx_bytes": "receive_bytes",
+    "rx_bytes": "receive_bytes",
+    "rdma_tx_bytes": "transmit_bytes",
+    "tx_bytes": "transmit_bytes",
+    "rdma_rx_packets": "receive_packets",
+    "rx_pkts": "receive_packets",
+    "rdma_tx_packets": "transmit_packets",
+    "tx_pkts": "transmit_packets",
+}
+
+
+def has_bound_counters(client: Client, port: Port) -> bool:
+    """Whether an administrator has bound counters to queue pairs of a port, one by one or by rule."""
+    try:
+        mode = parse_counter_mode(client.ask(_STAT_GET, *port.attributes, _ASK_MODE, _OF_QPS))
+    except HwinfodError:
+        return False  # most drivers have none
+    return mode.mode != 0
+
+
+def read_bound_counters(client: Client, port: Port) -> list[BoundCounter]:
+    """The bound counters of a port. Raises a ReadError or ParseError."""
+    payloads = client.dump(_STAT_GET, *port.attributes, _OF_QPS)
+    return [counter for payload in payloads for counter in parse_bound_counters(payload)]
+
+
+def make_batch(
+    roots: RootPaths, scan: DeviceScan, bound: Iterable[BoundCounter], device: str, boottime_ns: int
+) -> Batch:
+    """The holdings of one device. What belongs to nobody that this process may see is in the totals alone."""
+    amounts: dict[tuple[int, int, str], Counter[str]] = {}
+    peers: dict[tuple[int, int, str], set[str]] = {}
+    known: dict[int, tuple[int, int]] = {}
+    added = _bound_amounts(scan, bound)
+    for holder in {**scan.amounts, **added}:
+        task, kernel = holder
+        if not task and not kernel:
+            continue
+        if task and task not in known:
+            known[task] = _identify(roots, task)
+        key = (*known.get(task, (0, 0)), kernel)
+        amounts.setdefault(key, Counter()).update(scan.amounts.get(holder, {}))
+        amounts[key].update(added.get(holder, {}))
+        peers.setdefault(key, set()).update(scan.peers.get(holder, ()))
+    holdings = [
+        Holding(pid, start, dict(counts), kernel, tuple(sorted(peers[pid, start, kernel])))
+        for (pid, start, kernel), counts in amounts.items()
+    ]
+    return Batch(device, boottime_ns, dict(scan.totals), tuple(holdings))
+
+
+def _identify(roots: RootPaths, task: int) -> tuple[int, int]:
+    """Process and start time of the task that made an object: often a thread, as in the connection manager's
+    library. A task that ended meanwhile keeps its number and has no start time."""
+    try:
+        process = read_thread_group(roots, task)
+        return process, parse_stat(read_file(roots.proc(str(process), "stat"), _STAT_LIMIT)).start_time_ticks
+    except HwinfodError:
+        return task, 0
+
+
+def _bound_amounts(scan: DeviceScan, bound: Iterable[BoundCounter]) -> Mapping[Holder, Counter[str]]:
+    """Bound counters by holder: the one that the kernel names, or the one who has all of its queue pairs."""
+    amounts: dict[Holder, Counter[str]] = {}
+    for counter in bound:
+        holder = (counter.pid or 0, counter.kernel_name or "")
+        if holder == (0, ""):
+            holders = {scan.bound_qps.get(number, (0, "")) for number in counter.qps}
+            if len(holders) != 1:
+                continue
+            (holder,) = holders
+        counts = amounts.setdefault(holder, Counter())
+        for name, value in counter.values.items():
+            counts[_TRAFFIC.get(name, f"counter_{name}")] += value
+    return amounts

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: MIT
+"""The objects of all devices: scans, what they say by device, and the holdings that they become."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from hwinfod.collectors import _rdma_families as families
+from hwinfod.collectors._rdma_holders import has_bound_counters, make_batch, read_bound_counters
+from hwinfod.collectors._rdma_scan import DeviceScan, Scan, Scanner
+from hwinfod.collectors._rdma_watch import QpWatch
+from hwinfod.core.table import Groups
+from hwinfod.errors import HwinfodError
+from hwinfod.sources.nldev.enums import QP_STATES, QP_TYPES, word
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from hwinfod.collectors._rdma_devices import Inventory
+    from hwinfod.core.host import Host
+    from hwinfod.core.table import Column, Table
+    from hwinfod.sources.nldev.client import Client
+    from hwinfod.sources.nldev.counters import BoundCounter
+
+_STEP_CPU_SECONDS = 0.02
+
+
+class Objects:
+    """Scans over clients of their own, so that a long list bars no counter from being read."""
+
+    def __init__(
+        self, host: Host, inventory: Inventory, client: Client, table: Table, skip: Callable[[str, object], None]
+    ) -> None:
+        self._host = host
+        self._inventory = inventory
+        self._client = client
+        self._skip = skip
+        self._scanner = Scanner(client)
+        self._bound: dict[str, list[BoundCounter]] = {}
+        self._latest: Scan | None = None
+        self._published: set[str] = set()
+        self._watch = QpWatch(host.events)
+        self._age = table.bind([families.SCAN_AGE])
+        self._qps = Groups(table, _qp_columns)
+        self._mr_bytes = Groups(table, lambda device: [(families.MR_BYTES, (device,))])
+
+    def follow(self) -> None:
+        """Withdraws the holdings of devices that are not there any more."""
+        self._withdraw(self._published - set(self._inventory.ids.values()))
+
+    def close(self) -> None:
+        self._withdraw(set(self._published))
+
+    def _withdraw(self, devices: set[str]) -> None:
+        for device in devices:
+            self._host.holdings.withdraw(device)
+        self._published -= devices
+
+    def begin(self, counts: Mapping[str, Mapping[str, int]]) -> None:
+        """Starts a scan, unless one is going on. `counts` are the kernel's totals by device and kind."""
+        if self._scanner.is_running:
+            return
+        self._bound = self._read_bound()
+        devices = [
+            DeviceScan(name, index, frozenset(qp for counter in self._bound.get(name, ()) for qp in counter.qps))
+            for name, index in self._inventory.indexes.items()
+        ]
+        self._scanner.begin(Scan(self._host.clock.boottime_ns(), devices), counts)
+
+    def work(self) -> None:
+        """Goes on with the scan for at most 20 ms of CPU, and publishes it when it is done."""
+        scan = self._scanner.work(_STEP_CPU_SECONDS, time.thread_time)
+        if scan is None:
+            return
+        self._latest = scan
+        for device in scan.devices:
+            id_ = self._inventory.ids.get(device.name)
+            if id_ is not None:
+                bound = self._bound.get(device.name, ())
+                self._published.add(id_)
+                self._host.holdings.publish(make_batch(self._host.roots, device, bound, id_, scan.begun_boottime_ns))
+                self._watch.see(device, id_)
+
+    def fill(self) -> None:
+        """The row of the table: the last complete scan and its age."""
+        scan = self._latest
+        if scan is None:
+            return
+        age = self._host.clock.boottime_ns() - scan.begun_boottime_ns
+        self._age.set((age // 1_000_000 / 1000,))
+        for device in scan.devices:
+            if device.name in self._inventory.indexes:
+                self._mr_bytes.set(device.name, (device.totals["mr_bytes"],))
+                for (type_, state), count in device.qps.items():
+                    key = "\0".join((device.name, word(QP_TYPES, type_), word(QP_STATES, state)))
+                    self._qps.set(key, (count,))
+        self._mr_bytes.sweep()
+        self._qps.sweep()
+        for name, error in scan.errors.items():
+            self._skip(f"{name} objects", error)
+
+    def _read_bound(self) -> dict[str, list[BoundCounter]]:
+        """Counters bound to queue pairs, by device, where an administrator has turned them on."""
+        bound: dict[str, list[BoundCounter]] = {}
+        for port in self._inventory.ports.values():
+            name = port.device.name
+            if name in self._inventory.indexes and has_bound_counters(self._client, port):
+                try:
+                    bound.setdefault(name, []).extend(read_bound_counters(self._client, port))
+                except HwinfodError as error:
+                    self._skip(f"{port.title} bound counters", error)
+        return bound
+
+
+def _qp_columns(key: str) -> list[Column]:
+    device, type_, state = key.split("\0")
+    return [(families.QPS, (device, type_, state))]

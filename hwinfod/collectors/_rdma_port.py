@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: MIT
+"""One RDMA port, read every second: state, rate and all its counters, laid out once and then only filled."""
+
+from __future__ import annotations
+
+import os
+from operator import itemgetter
+from typing import TYPE_CHECKING, NamedTuple
+
+from hwinfod.collectors._rdma_families import HW_COUNTER, LABELLED, PORT_COUNTER, SINGLE
+from hwinfod.errors import NotProvided
+from hwinfod.sources.files import Attribute
+from hwinfod.sources.infiniband import PortFiles
+from hwinfod.sources.infiniband_counters import CounterFiles, in_base_unit, saturation
+from hwinfod.sources.nldev.attributes import NUMBERS
+from hwinfod.sources.nldev.counters import CounterLayout
+from hwinfod.sources.nldev.devices import parse_port
+from hwinfod.sources.nldev.enums import COMMAND
+from hwinfod.sources.nldev.messages import ReplyTooBig
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from hwinfod.core.codec import Value
+    from hwinfod.core.host import RootPaths
+    from hwinfod.core.table import Column
+    from hwinfod.sources.infiniband import PortFacts, RdmaDevice
+    from hwinfod.sources.nldev.client import Client
+
+_DEV_INDEX, _PORT_INDEX = NUMBERS["DEV_INDEX"], NUMBERS["PORT_INDEX"]
+_PORT_GET, _STAT_GET = COMMAND["PORT_GET"], COMMAND["STAT_GET"]
+_PMA = "counters/"
+
+
+class Link(NamedTuple):
+    """State and physical state as numbers, rate in bytes a second, and how often the link was lost."""
+
+    state: int | None
+    physical_state: int | None
+    rate_bytes: float | None
+    losses: int | None
+
+
+class Port:
+    """`client` and `index` say how netlink reaches the device; without them all comes from sysfs.
+
+    `names` are the counters in the order in which `read_counters` gives them: "counters/NAME" for those of the
+    port's management agent, NAME for the driver's. It is a new tuple when the driver's list has changed.
+    `saturated` is how many counters stood at their register's limit at the last two readings.
+    """
+
+    def __init__(
+        self,
+        roots: RootPaths,
+        device: RdmaDevice,
+        number: int,
+        facts: PortFacts,
+        reach: tuple[Client, int] | None,
+    ) -> None:
+        self.device = device
+        self.number = number
+        self.facts = facts
+        self.labels = (device.name, str(number))
+        self.title = f"{device.name}/{number}"
+        self.names: tuple[str, ...] = ()
+        self.saturated = 0
+        self._reach = reach
+        self._files = PortFiles(device, number)
+        directory = os.path.join(device.directory, "ports", str(number))
+        self._pma = CounterFiles(os.path.join(directory, "counters"))
+        self._hw_directory = os.path.join(directory, "hw_counters")
+        self._hw_files = CounterFiles(self._hw_directory) if reach is None else None
+        self._hw_names: tuple[str, ...] | None = None
+        self._layout: CounterLayout | None = None
+        limits = ((place, saturation(name)) for place, name in enumerate(self._pma.names))
+        self._limits = [(place, most) for place, most in limits if most is not None]
+        self._standing: frozenset[int] = frozenset()
+        self._losses = self._find_losses(roots)
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """What makes it this port: another number in netlink is a device that left and came back."""
+        index = self._reach[1] if self._reach else None
+        return (self.device.directory, self.number, index, self.facts.link_layer, self.facts.interface)
+
+    @property
+    def attributes(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """What names this port in a question."""
+        index = self._reach[1] if self._reach else 0
+        return (_DEV_INDEX, index), (_PORT_INDEX, self.number)
+
+    def read_link(self) -> Link:
+        """One question to the driver where netlink has it, three files otherwise. Raises ReadError, ParseError."""
+        losses = None if self._losses is None else self._losses.read_int()
+        if self._reach is None:
+            state, physical_state, rate = self._files.read()
+        else:
+            port = parse_port(self._reach[0].ask(_PORT_GET, *self.attributes))
+            state, physical_state, rate = port.state, port.physical_state, self._files.read_rate()
+        return Link(state, physical_state, None if rate is None else rate.bits_per_second / 8, losses)
+
+    def read_counters(self) -> list[Value]:
+        """All counters in the order of `names`, data in bytes. Raises ReadError, ParseError."""
+        hw_names, hw_values = self._read_hw()
+        if hw_names is not self._hw_names:
+            self._hw_names = hw_names
+            self.names = (*(_PMA + name for name in self._pma.names), *hw_names)
+        raw = self._pma.read()
+        standing = frozenset(place for place, most in self._limits if raw[place] == most)
+        self.saturated = len(standing & self._standing)
+        self._standing = standing
+        return [*(None if v is None else in_base_unit(n, v) for n, v in zip(self._pma.names, raw)), *hw_values]
+
+    def _read_hw(self) -> tuple[tuple[str, ...], Sequence[Value]]:
+        """The driver's counters over netlink; from files where it has too many for one message, or none at all."""
+        if self._reach is not None and self._hw_files is None:
+            try:
+                payload = self._reach[0].ask(_STAT_GET, *self.attributes)
+            except (ReplyTooBig, NotProvided):
+                self._hw_files = CounterFiles(self._hw_directory)
+            else:
+                return self._read_layout(payload)
+        files = self._hw_files
+        return (files.names, files.read()) if files is not None else ((), ())
+
+    def _read_layout(self, payload: bytes) -> tuple[tuple[str, ...], Sequence[int]]:
+        layout = self._layout
+        values = layout.read(payload) if layout else None
+        if layout is None or values is None:
+            layout = self._layout = CounterLayout(payload)
+            values = layout.read(payload)
+        return layout.names, values or ()
+
+    def _find_losses(self, roots: RootPaths) -> Attribute | None:
+        """RoCE: the network interface counts; InfiniBand: the port's management agent does."""
+        if self.facts.link_layer == "Ethernet":
+            if not self.facts.interface:
+                return None
+            return Attribute(roots.sys("class/net", self.facts.interface, "carrier_down_count"))
+        return Attribute(os.path.join(self.device.directory, "ports", str(self.number), "counters", "link_downed"))
+
+
+def plan(
+    labels: tuple[str, str], names: tuple[str, ...]
+) -> tuple[list[Column], Callable[[Sequence[Value]], tuple[Value, ...]]]:
+    """The columns that counters of these names fill, and what picks their values out of a reading."""
+    place_of = {name: place for place, name in enumerate(names)}
+    chosen: dict[Column, int] = {}
+    for metric, sources in SINGLE:
+        for source in sources:
+            if source in place_of:
+                chosen.setdefault((metric, labels), place_of[source])
+    for metric, values in LABELLED:
+        for source, value in values.items():
+            if source in place_of:
+                chosen.setdefault((metric, (*labels, value)), place_of[source])
+    for name, place in place_of.items():
+        if name.startswith(_PMA):
+            chosen[(PORT_COUNTER, (*labels, name[len(_PMA) :]))] = place
+        else:
+            chosen[(HW_COUNTER, (*labels, name))] = place
+    places = tuple(chosen.values())
+    if len(places) < 2:  # itemgetter gives no tuple then
+        return list(chosen), lambda values: tuple(values[place] for place in places)
+    return list(chosen), itemgetter(*places)

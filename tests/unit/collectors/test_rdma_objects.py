@@ -1,0 +1,284 @@
+# SPDX-License-Identifier: MIT
+"""Who holds which RDMA objects: scans in steps, threads and processes, bound counters, pauses by priority."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import pytest
+
+from hwinfod.collectors import _rdma_objects
+from hwinfod.collectors._rdma_pauses import classify
+from hwinfod.collectors.rdma import Rdma
+from hwinfod.core.event import EventKind
+from hwinfod.core.holding import Holding
+from hwinfod.sources.nldev.client import Client
+from tests.support.bench import Bench
+from tests.support.netlink import INTERRUPTED, MULTI, done, reply
+from tests.support.rdma import FakeDevice, RdmaHost, bound, cm_id, mr, plain, qp
+
+GUID = 0x98039BFFFE123456
+DEVICE = "rdma:9803:9bff:fe12:3456"
+
+
+@pytest.fixture
+def rdma(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RdmaHost:
+    host = RdmaHost(tmp_path, monkeypatch)
+    host.add(FakeDevice("mlx5_0", 0, GUID, hw={"out_of_buffer": 0}))
+    host.process(4711, threads=(4713,), start=1000)
+    host.process(4800, start=2000)
+    return host
+
+
+@pytest.fixture
+def bench(tmp_path: Path, rdma: RdmaHost) -> Bench:
+    return Bench(Rdma, tmp_path)
+
+
+def scan(bench: Bench) -> dict[str, int | float]:
+    bench.run()
+    return bench.run("resources")
+
+
+def holdings(bench: Bench) -> dict[int | str, Holding]:
+    batch = bench.host.holdings.current[DEVICE]
+    return {holding.pid or holding.kernel: holding for holding in batch.holdings}
+
+
+def test_objects_become_holdings_of_processes_and_kernel_users(rdma, bench):
+    rdma.devices["mlx5_0"].objects = {
+        "qp": [qp(9, 4711), qp(10, 4711, state=0), qp(11, 4800, state=6), qp(1, "ib_core", kind=1)],
+        "mr": [mr(1, 4711, 4096), mr(2, 4711, 2**40)],
+        "cq": [plain("cq", 1, 4711), plain("cq", 2, "ib_core")],
+        "pd": [plain("pd", 1, 4711)],
+        "ctx": [plain("ctx", 1, 4711)],
+        "srq": [plain("srq", 1, 4800)],
+        "cm_id": [cm_id(1, 4711, "10.9.0.2:7174"), cm_id(2, 4711, "0.0.0.0:0", state=8)],
+    }
+    scan(bench)
+    held = holdings(bench)
+    assert held[4711].amounts == {
+        "qps": 2, "qps_state_rts": 1, "qps_state_reset": 1, "qps_type_rc": 2,
+        "mrs": 2, "mr_bytes": 4096 + 2**40, "cqs": 1, "pds": 1, "contexts": 1, "cm_ids": 2,
+    }  # fmt: skip
+    assert (held[4711].start_time_ticks, held[4711].peers) == (1000, ("10.9.0.2:7174",))
+    assert held[4800].amounts == {"qps": 1, "qps_state_err": 1, "qps_type_rc": 1, "qp_errors": 1, "srqs": 1}
+    assert held["ib_core"].amounts == {"qps": 1, "qps_state_rts": 1, "qps_type_gsi": 1, "cqs": 1}
+    assert (held["ib_core"].pid, held["ib_core"].start_time_ticks) == (0, 0)
+
+
+def test_a_thread_made_it_and_its_process_holds_it(rdma, bench):
+    rdma.devices["mlx5_0"].objects = {"qp": [qp(9, 4711)], "ctx": [plain("ctx", 3, 4713)]}
+    scan(bench)
+    assert {pid: dict(h.amounts) for pid, h in holdings(bench).items()} == {
+        4711: {"qps": 1, "qps_state_rts": 1, "qps_type_rc": 1, "contexts": 1}
+    }
+
+
+def test_what_nobody_may_see_is_in_the_totals(rdma, bench):
+    rdma.devices["mlx5_0"].objects = {"qp": [qp(9, 4711), qp(10, 0), qp(11, 0)]}
+    scan(bench)
+    batch = bench.host.holdings.current[DEVICE]
+    assert batch.totals["qps"] == 3
+    assert [holding.amounts["qps"] for holding in batch.holdings] == [1]
+
+
+def test_a_holder_that_ended_meanwhile_keeps_its_number(rdma, bench):
+    rdma.devices["mlx5_0"].objects = {"qp": [qp(9, 5555)]}
+    scan(bench)
+    assert holdings(bench)[5555].start_time_ticks == 0
+
+
+def test_figures_of_the_device(rdma, bench):
+    rdma.devices["mlx5_0"].objects = {
+        "qp": [qp(9, 4711), qp(10, 4711), qp(1, "ib_core", kind=1)],
+        "mr": [mr(1, 4711, 64)],
+    }
+    values = scan(bench)
+    assert values["hw_rdma_qps{device=mlx5_0,type=RC,state=RTS}"] == 2
+    assert values["hw_rdma_qps{device=mlx5_0,type=GSI,state=RTS}"] == 1
+    assert values["hw_rdma_mr_bytes{device=mlx5_0}"] == 64
+    assert values["hw_rdma_resources_age_seconds"] == 0.0
+
+
+def test_lists_that_are_empty_are_not_asked_for(rdma, bench):
+    rdma.devices["mlx5_0"].objects = {"qp": [qp(9, 4711)]}
+    scan(bench)
+    assert [question for question in rdma.questions if question.startswith("RES_") and question != "RES_GET"] == [
+        "RES_QP_GET"
+    ]
+
+
+def test_a_long_scan_goes_on_at_the_next_ticks(rdma, bench, monkeypatch):
+    monkeypatch.setattr(_rdma_objects, "_STEP_CPU_SECONDS", 0.0)  # one message a tick
+    rdma.devices["mlx5_0"].objects = {"qp": [qp(number, 4711) for number in range(6)]}
+    assert "hw_rdma_resources_age_seconds" not in scan(bench)
+    ticks = 0
+    while DEVICE not in bench.host.holdings.current:
+        bench.run()
+        ticks += 1
+        assert ticks < 10
+    assert ticks == 3
+    assert holdings(bench)[4711].amounts["qps"] == 6
+    # The next scan begins and is not done: what is shown is the last one, and how old it is.
+    values = bench.run("resources", after=2.0)
+    assert values["hw_rdma_qps{device=mlx5_0,type=RC,state=RTS}"] == 6
+    assert values["hw_rdma_resources_age_seconds"] == ticks + 2.0
+
+
+def test_a_list_that_changes_meanwhile_is_not_counted_twice(rdma, bench):
+    device = rdma.devices["mlx5_0"]
+    device.objects = {"qp": [qp(9, 4711), qp(10, 4711), qp(11, 4711)]}
+    whole = rdma._dump
+    attempts = []
+
+    def answer(request, sequence):
+        datagrams = type(rdma)._answer(rdma, request, sequence)
+        if rdma.questions[-1] == "RES_QP_GET":
+            attempts.append(1)
+            if len(attempts) == 1:
+                part = whole("RES_QP_GET", device, {})[0]
+                return [reply("RES_QP_GET", part, sequence=sequence, flags=MULTI | INTERRUPTED), done(sequence)]
+        return datagrams
+
+    rdma._answer = answer
+    scan(bench)
+    assert len(attempts) == 2
+    assert holdings(bench)[4711].amounts["qps"] == 3
+
+
+def test_a_kernel_without_the_newer_lists(rdma, bench):
+    device = rdma.devices["mlx5_0"]
+    device.objects = {"qp": [qp(9, 4711)], "ctx": [plain("ctx", 1, 4711)], "srq": [plain("srq", 1, 4711)]}
+    device.refuses = {"RES_CTX_GET": errno.EINVAL, "RES_SRQ_GET": errno.EOPNOTSUPP}
+    scan(bench)
+    assert holdings(bench)[4711].amounts["qps"] == 1
+    assert bench.skipped == {}
+
+
+def test_a_device_that_fails_costs_itself(rdma, bench):
+    rdma.add(FakeDevice("mlx5_1", 1, GUID + 16, objects={"qp": [qp(9, 4800)]}))
+    rdma.devices["mlx5_0"].objects = {"qp": [qp(9, 4711)]}
+    rdma.devices["mlx5_0"].refuses = {"RES_QP_GET": errno.EIO}
+    scan(bench)
+    assert list(bench.host.holdings.current) == ["rdma:9803:9bff:fe12:3466"]
+    assert "Input/output error" in bench.skipped["mlx5_0 objects"]
+
+
+def test_a_device_that_leaves_takes_its_holdings_along(rdma, bench):
+    rdma.add(FakeDevice("mlx5_1", 1, GUID + 16, objects={"qp": [qp(9, 4800)]}))
+    rdma.devices["mlx5_0"].objects = {"qp": [qp(9, 4711)]}
+    scan(bench)
+    assert len(bench.host.holdings.current) == 2
+    rdma.remove("mlx5_1")
+    bench.run()
+    assert list(bench.host.holdings.current) == [DEVICE]
+    rdma.remove("mlx5_0")
+    bench.attempt()
+    assert bench.host.holdings.current == {}
+
+
+def test_queue_pairs_that_stay_in_error_are_an_event_once(rdma, bench):
+    device = rdma.devices["mlx5_0"]
+    device.objects = {"qp": [qp(9, 4711, state=6), qp(10, 4711)]}
+    scan(bench)
+    assert [event for event in bench.events() if event.kind is EventKind.QP_ERROR] == []  # perhaps on its way down
+    scan(bench)
+    scan(bench)
+    (event,) = [event for event in bench.events() if event.kind is EventKind.QP_ERROR]
+    assert (event.device, event.count, event.attributes) == (DEVICE, 1, {"queue_pairs": "1", "pid": "4711"})
+    assert event.private == {"pid"}
+
+
+def test_bound_counters_become_traffic_of_the_holder_of_their_queue_pairs(rdma, bench):
+    device = rdma.devices["mlx5_0"]
+    device.objects = {"qp": [qp(9, 4711), qp(10, 4711), qp(11, 4800)]}
+    device.bound = [
+        bound(4, {"rdma_rx_bytes": 100, "out_of_buffer": 2}, qps=(9, 10)),
+        bound(5, {"rdma_rx_bytes": 7}, who=4800),
+        bound(6, {"rdma_rx_bytes": 1000}, qps=(10, 11)),  # of two processes: nobody's
+        bound(7, {"rdma_tx_bytes": 3}, who="nvme_rdma"),
+    ]
+    scan(bench)
+    held = holdings(bench)
+    assert (held[4711].amounts["receive_bytes"], held[4711].amounts["counter_out_of_buffer"]) == (100, 2)
+    assert held[4800].amounts["receive_bytes"] == 7
+    assert held["nvme_rdma"].amounts == {"transmit_bytes": 3}
+
+
+def test_counters_that_nobody_bound_are_not_read(rdma, bench):
+    rdma.devices["mlx5_0"].objects = {"qp": [qp(9, 4711)]}
+    scan(bench)
+    assert rdma.questions.count("STAT_GET") == 2  # the port's counters, and whether QP counters are on
+
+
+def test_without_netlink_there_are_no_objects(rdma, bench):
+    rdma.has_netlink = False
+    assert scan(bench) == {}
+    assert bench.host.holdings.current == {}
+
+
+def test_clients_are_closed_when_opening_fails(rdma, bench, monkeypatch):
+    closed = []
+    monkeypatch.setattr(Client, "close", lambda self: closed.append(self))
+
+    def refuse():
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr("hwinfod.collectors.rdma.EthtoolSocket", refuse)
+    bench.attempt()
+    assert "Too many open files" in bench.reason
+    assert len(closed) == 2
+
+
+PAUSES = {"rx_prio3_pause": 5, "rx_prio3_pause_duration": 2_500_000, "tx_prio3_pause": 1, "rx_prio3_buf_discard": 2}
+
+
+def test_pauses_by_priority(rdma, bench):
+    rdma.add(FakeDevice("mlx5_1", 1, GUID + 16, netdev="ens1np0", link_layer="Ethernet"))
+    rdma.ethtool.statistics["ens1np0"] = {"rx_packets": 9, **PAUSES, "rx_prio3_cong_discard": 3}
+    bench.run()
+    values = bench.run("pauses")
+    at = "device=mlx5_1,port=1,priority=3"
+    assert values == {
+        f"hw_rdma_priority_receive_pauses_total{{{at}}}": 5,
+        f"hw_rdma_priority_receive_pause_seconds_total{{{at}}}": 2.5,
+        f"hw_rdma_priority_transmit_pauses_total{{{at}}}": 1,
+        f"hw_rdma_priority_discards_total{{{at}}}": 5,
+    }
+    del rdma.ethtool.statistics["ens1np0"]
+    assert bench.run("pauses") == {}
+    assert bench.skipped == {}
+
+
+def test_an_interface_that_is_renamed_is_followed(rdma, bench):
+    device = rdma.add(FakeDevice("mlx5_1", 1, GUID + 16, netdev="eth0", link_layer="Ethernet"))
+    rdma.ethtool.statistics["ens1np0"] = dict(PAUSES)
+    bench.run()
+    assert bench.run("pauses") == {}
+    device.netdev = "ens1np0"
+    rdma.show()
+    bench.run("facts")
+    assert len(bench.run("pauses")) == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "family"),
+    [
+        ("rx_prio0_pause", "hw_rdma_priority_receive_pauses_total"),
+        ("tx_prio7_pause_duration", "hw_rdma_priority_transmit_pause_seconds_total"),
+        ("pfc_pri4_tx_duration_us", "hw_rdma_priority_transmit_pause_seconds_total"),
+        ("rx_priority_1_xoff.nic", "hw_rdma_priority_receive_pauses_total"),
+        ("rx_prio0_marked", "hw_rdma_priority_ecn_marked_total"),
+    ],
+)
+def test_statistics_of_other_drivers(name, family):
+    found = classify(name)
+    assert found is not None
+    assert found[0].name == family
+
+
+@pytest.mark.parametrize("name", ["rx_prio0_pause_transition", "rx_prio0_bytes", "rx_prio10_pause", "pause", ""])
+def test_statistics_that_are_none_of_ours(name):
+    assert classify(name) is None
