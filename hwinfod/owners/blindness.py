@@ -5,17 +5,21 @@ not the same as nobody."""
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from hwinfod.errors import ParseError, ReadError
-from hwinfod.sources.files import Roots, link_name, read_file
+from hwinfod.sources.files import link_name, read_file
 from hwinfod.sources.process import parse_hidepid, read_status
+
+if TYPE_CHECKING:
+    from hwinfod.core.host import RootPaths
 
 _CAP_SYS_PTRACE = 19  # include/uapi/linux/capability.h
 # The host's own: PID_NS_INIT_INO, include/uapi/linux/nsfs.h
 _HOST_PID_NAMESPACE = "pid:[4026531836]"
 
 
-def reasons(roots: Roots) -> tuple[str, ...]:
+def reasons(roots: RootPaths) -> tuple[str, ...]:
     """What keeps us from seeing processes of this host, each with its remedy; none where we see them all."""
     found = []
     may_trace = _may_trace(roots)
@@ -38,14 +42,14 @@ def reasons(roots: Roots) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _may_trace(roots: Roots) -> bool:
+def _may_trace(roots: RootPaths) -> bool:
     try:
         return bool(read_status(roots).capabilities >> _CAP_SYS_PTRACE & 1)
     except (ReadError, ParseError):
         return False
 
 
-def _hidden(roots: Roots, may_trace: bool) -> str:
+def _hidden(roots: RootPaths, may_trace: bool) -> str:
     """The mode in which processes are hidden from us. Source: fs/proc/base.c has_pid_permissions()."""
     if may_trace:
         return ""

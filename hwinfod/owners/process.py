@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import contextlib
 import errno
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from hwinfod.errors import Gone
 from hwinfod.owners.cgroup import Conflict, Resolution, resolve
 from hwinfod.owners.identity import NOBODY, USER, Owner
 from hwinfod.owners.memory import Memory
 from hwinfod.sources.cgroupfs import identity_of
-from hwinfod.sources.files import Roots
 from hwinfod.sources.process import CgroupLine, ProcessFiles, ProcessStat, parse_cgroups
+
+if TYPE_CHECKING:
+    from hwinfod.core.host import RootPaths
 
 MOST_PROCESSES = 16_384
 MOST_CGROUPS = 4_096
@@ -50,7 +52,9 @@ class _Seen(NamedTuple):
 class Processes:
     """The processes that were asked for, and the owners of their cgroups. For one thread."""
 
-    def __init__(self, roots: Roots, *, most_processes: int = MOST_PROCESSES, most_cgroups: int = MOST_CGROUPS) -> None:
+    def __init__(
+        self, roots: RootPaths, *, most_processes: int = MOST_PROCESSES, most_cgroups: int = MOST_CGROUPS
+    ) -> None:
         self._roots = roots
         self._processes: Memory[tuple[int, int], _Seen] = Memory(most_processes)
         self._resolutions: Memory[tuple[bytes, bool], Resolution] = Memory(most_cgroups)

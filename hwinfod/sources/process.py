@@ -8,10 +8,13 @@ any byte in a name. Source: Documentation/filesystems/proc.rst section 1.1; fs/p
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from hwinfod.errors import ParseError, from_os_error
-from hwinfod.sources.files import Roots, clean_text, read_file
+from hwinfod.sources.files import clean_text, read_file
+
+if TYPE_CHECKING:
+    from hwinfod.core.host import RootPaths
 
 DELETED = " (deleted)"  # kernel/cgroup/cgroup.c proc_cgroup_show()
 
@@ -145,7 +148,7 @@ class ProcessFiles:
 
     __slots__ = ("_fd", "_path")
 
-    def __init__(self, roots: Roots, pid: int) -> None:
+    def __init__(self, roots: RootPaths, pid: int) -> None:
         self._path = roots.proc(str(pid))
         try:
             self._fd = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -182,6 +185,6 @@ class ProcessFiles:
             raise from_os_error(error, f"{self._path}/{name}") from None
 
 
-def read_status(roots: Roots) -> ProcessStatus:
+def read_status(roots: RootPaths) -> ProcessStatus:
     """Of this process itself. Raises a `ReadError` or ParseError."""
     return parse_status(read_file(roots.proc("self", "status"), _STATUS_LIMIT))

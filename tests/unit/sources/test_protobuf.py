@@ -4,46 +4,20 @@ from __future__ import annotations
 import contextlib
 
 import pytest
-from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory
+from google.protobuf import message
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hwinfod.errors import ParseError
 from hwinfod.sources import protobuf
 from hwinfod.sources.protobuf import decode, encode_bytes, encode_integer
+from tests.support.protobuf import message_classes
 
-Field = descriptor_pb2.FieldDescriptorProto
-
-
-def oracle() -> type[message.Message]:
-    """The same message for google.protobuf: a tree with one field of every kind that is read here."""
-    file = descriptor_pb2.FileDescriptorProto(name="t.proto", package="t", syntax="proto3")
-    tree = file.message_type.add(name="Tree")
-    for name, number, kind, label in (
-        ("text", 1, Field.TYPE_STRING, 1),
-        ("integer", 2, Field.TYPE_INT64, 1),
-        ("texts", 3, Field.TYPE_STRING, 3),
-        ("flag", 4, Field.TYPE_BOOL, 1),
-        ("raw", 18, Field.TYPE_BYTES, 1),
-        ("fixed64", 6, Field.TYPE_FIXED64, 1),
-        ("fixed32", 7, Field.TYPE_FIXED32, 1),
-        ("packed", 8, Field.TYPE_INT64, 3),
-        ("number", 2047, Field.TYPE_UINT32, 1),
-    ):
-        tree.field.add(name=name, number=number, type=kind, label=label)
-    tree.field.add(name="child", number=9, type=Field.TYPE_MESSAGE, label=1, type_name=".t.Tree")
-    tree.field.add(name="children", number=10, type=Field.TYPE_MESSAGE, label=3, type_name=".t.Tree")
-    entry = tree.nested_type.add(name="LabelsEntry")
-    entry.options.map_entry = True
-    entry.field.add(name="key", number=1, type=Field.TYPE_STRING, label=1)
-    entry.field.add(name="value", number=2, type=Field.TYPE_STRING, label=1)
-    tree.field.add(name="labels", number=11, type=Field.TYPE_MESSAGE, label=3, type_name=".t.Tree.LabelsEntry")
-    pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName("t.Tree"))
-
-
-Tree = oracle()
+# A tree with one field of every kind that is read here.
+Tree = message_classes(
+    "Tree: text=1 string, integer=2 int64, texts=3 *string, flag=4 bool, raw=18 bytes, fixed64=6 fixed64,"
+    " fixed32=7 fixed32, packed=8 *int64, number=2047 uint32, child=9 Tree, children=10 *Tree, labels=11 map"
+)["Tree"]
 WORD = st.text("abcdefghijklmnopqrstuvwxyz-./0123456789äß", max_size=200)
 LEAF = st.fixed_dictionaries(
     {

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: MIT
+from __future__ import annotations
+
+import contextlib
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hwinfod.errors import ParseError
+from hwinfod.sources.cri import (
+    CriContainer,
+    CriEvent,
+    encode_container_status,
+    encode_list_containers,
+    parse_container_status,
+    parse_event,
+    parse_list_containers,
+)
+from tests.support.protobuf import message_classes
+
+SPEC = json.loads((Path(__file__).parent / "data/oci_containerd_cri.json").read_text("utf-8"))
+A, SANDBOX = "1f" * 32, "2e" * 32
+
+# kubernetes/cri-api pkg/apis/runtime/v1/api.proto, with neighbours that are not read
+T = message_classes(
+    """
+    StateValue: state=1 int32
+    Filter: id=1 string, state=2 StateValue, pod_sandbox_id=3 string, label_selector=4 map
+    ListContainersRequest: filter=1 Filter
+    Metadata: name=1 string, attempt=2 uint32
+    Image: image=1 string, annotations=2 map, user_specified_image=18 string
+    Container: id=1 string, pod_sandbox_id=2 string, metadata=3 Metadata, image=4 Image, image_ref=5 string,\
+ state=6 int32, created_at=7 int64, labels=8 map, annotations=9 map, image_id=10 string
+    ListContainersResponse: containers=1 *Container
+    ContainerStatusRequest: container_id=1 string, verbose=2 bool
+    Mount: container_path=1 string, host_path=2 string
+    ContainerStatus: id=1 string, metadata=2 Metadata, state=3 int32, created_at=4 int64, started_at=5 int64,\
+ finished_at=6 int64, exit_code=7 int32, image=8 Image, image_ref=9 string, reason=10 string, message=11 string,\
+ labels=12 map, annotations=13 map, mounts=14 *Mount, log_path=15 string
+    ContainerStatusResponse: status=1 ContainerStatus, info=2 map
+    ContainerEventResponse: container_id=1 string, container_event_type=2 int32, created_at=3 int64,\
+ containers_statuses=5 *ContainerStatus
+    """
+)
+
+CONTAINER = {
+    "id": A,
+    "pod_sandbox_id": SANDBOX,
+    "metadata": {"name": "cuda", "attempt": 2},
+    "image": {"image": "sha256:abc", "annotations": {"a": "b"}},
+    "image_ref": "sha256:abc",
+    "state": 1,
+    "created_at": 1_764_000_000_123_456_789,
+    "labels": {
+        "io.kubernetes.container.name": "cuda",
+        "io.kubernetes.pod.name": "train-0",
+        "io.kubernetes.pod.namespace": "ml",
+        "io.kubernetes.pod.uid": "8d3f1c52-7a61-4b1e-9c0d-5e6f7a8b9c0d",
+    },
+    "annotations": {"io.kubernetes.container.hash": "1"},
+}
+
+
+def test_list_containers() -> None:
+    data = T["ListContainersResponse"](containers=[CONTAINER, {"id": "bare", "state": 9}]).SerializeToString()
+    first, second = parse_list_containers(data)
+    assert first == CriContainer(
+        container_id=A,
+        sandbox_id=SANDBOX,
+        container="cuda",
+        attempt=2,
+        image="sha256:abc",
+        state="running",
+        created_ns=1_764_000_000_123_456_789,
+        namespace="ml",
+        pod="train-0",
+        pod_uid="8d3f1c52-7a61-4b1e-9c0d-5e6f7a8b9c0d",
+    )
+    assert (second.container_id, second.state, second.pod) == ("bare", "unknown", "")
+
+
+def test_list_request() -> None:
+    assert encode_list_containers() == T["ListContainersRequest"]().SerializeToString()
+    request = T["ListContainersRequest"].FromString(encode_list_containers(running_only=True))
+    assert request == T["ListContainersRequest"](filter={"state": {"state": 1}})
+
+
+@pytest.mark.parametrize("verbose", [True, False])
+def test_status_request(verbose: bool) -> None:
+    request = T["ContainerStatusRequest"].FromString(encode_container_status(A, verbose=verbose))
+    assert (request.container_id, request.verbose) == (A, verbose)
+
+
+def status(info: dict[str, str]) -> bytes:
+    life = {"id": A, "state": 2, "started_at": 5, "finished_at": 7, "exit_code": 137, "reason": "OOMKilled"}
+    return T["ContainerStatusResponse"](status=life, info=info).SerializeToString()
+
+
+def test_status() -> None:
+    found = parse_container_status(status({}))
+    assert found[:6] == (A, "exited", 5, 7, 137, "OOMKilled")
+    assert (found.pid, found.spec) == (None, None)
+
+
+def test_verbose_status() -> None:
+    info = {"info": json.dumps({"sandboxID": SANDBOX, "pid": 4711, "runtimeSpec": SPEC}), "more": "{"}
+    found = parse_container_status(status(info))
+    assert found.pid == 4711
+    assert found.spec is not None
+    assert (found.spec.pod, found.spec.devices[0].minor) == ("train-0", 193)
+
+
+@pytest.mark.parametrize("info", ["", "{", "[]", "{}", '{"pid": "x"}', "\u00e4", "[" * 100_000])
+def test_free_form_info_costs_nothing_else(info: str) -> None:
+    found = parse_container_status(status({"info": info}))
+    assert (found.container_id, found.pid, found.spec) == (A, None, None)
+
+
+@pytest.mark.parametrize(("number", "kind"), list(enumerate(["created", "started", "stopped", "deleted", "unknown"])))
+def test_event(number: int, kind: str) -> None:
+    message = T["ContainerEventResponse"](container_id=A, container_event_type=number, created_at=9)
+    assert parse_event(message.SerializeToString()) == CriEvent(A, kind, 9)
+
+
+@given(st.binary())
+def test_arbitrary_bytes(data: bytes) -> None:
+    for parse in (parse_list_containers, parse_container_status, parse_event):
+        with contextlib.suppress(ParseError):
+            parse(data)
+
+
+@given(st.binary(max_size=60), st.integers(0))
+def test_a_damaged_answer(noise: bytes, place: int) -> None:
+    whole = T["ListContainersResponse"](containers=[CONTAINER]).SerializeToString()
+    place %= len(whole)
+    with contextlib.suppress(ParseError):
+        parse_list_containers(whole[:place] + noise + whole[place + len(noise) :])
