@@ -62,8 +62,8 @@ class RdmaHost:
         self.has_netlink = True
         self.notifications = Notifications()
         self.ethtool = Driver({})
-        patch.setattr("hwinfod.collectors.rdma.EthtoolSocket", lambda: self.ethtool)
-        for module in ("rdma", "_rdma_devices"):
+        patch.setattr("hwinfod.collectors._rdma_reader.EthtoolSocket", lambda: self.ethtool)
+        for module in ("_rdma_reader", "_rdma_devices"):
             patch.setattr(f"hwinfod.collectors.{module}.open_transport", self._open)
         (directory / "proc").mkdir(parents=True, exist_ok=True)
 

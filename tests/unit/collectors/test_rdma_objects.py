@@ -226,7 +226,7 @@ def test_clients_are_closed_when_opening_fails(rdma, bench, monkeypatch):
     def refuse():
         raise OSError(errno.EMFILE, "Too many open files")
 
-    monkeypatch.setattr("hwinfod.collectors.rdma.EthtoolSocket", refuse)
+    monkeypatch.setattr("hwinfod.collectors._rdma_reader.EthtoolSocket", refuse)
     bench.attempt()
     assert "Too many open files" in bench.reason
     assert len(closed) == 2
