@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`make bench`: all measurements, or those named on the command line (scrape, sampling, start, ring)."""
+"""`make bench`: all measurements, or those named on the command line (start, http, scrape, sampling, ring)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from importlib import import_module
 
 from bench.report import Line, print_table
 
-BENCHES = ("start", "scrape", "sampling", "ring")
+BENCHES = ("start", "http", "scrape", "sampling", "ring")
 
 
 def main() -> int:
