@@ -69,6 +69,14 @@ def strength(owner: Owner) -> int:
     return _STRENGTH[owner.kind]
 
 
+def host_part(owner: Owner) -> Owner:
+    """The part of an owner that the host itself has named: the outermost territory. For a container that a pod
+    starts, the pod's own; for rootless Podman, the user."""
+    while owner.within is not None:
+        owner = owner.within
+    return owner
+
+
 def nest(outer: Owner, inner: Owner) -> Owner:
     """The owner of a directory that `inner` describes, below one that belongs to `outer`."""
     if outer is NOBODY:

@@ -13,6 +13,7 @@ from hwinfod.sources.protobuf import Message, decode
 
 SOCKET = "/var/lib/kubelet/pod-resources/kubelet.sock"
 LIST = "/v1.PodResourcesLister/List"  # its request is empty
+_UUID_LENGTH = 36
 
 
 class Devices(NamedTuple):
@@ -82,6 +83,3 @@ def device_of(device_id: str) -> str:
     if kind in ("GPU", "MIG") and dash and len(rest) > _UUID_LENGTH and rest[_UUID_LENGTH] == "-":
         return f"{kind}-{rest[:_UUID_LENGTH]}"
     return plain
-
-
-_UUID_LENGTH = 36

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: MIT
+from __future__ import annotations
+
+from pathlib import Path
+
+from hwinfod.owners.cgroup import resolve_path
+from hwinfod.owners.names import logs
+from hwinfod.owners.names.book import ContainerName, NameBook, PodName
+from hwinfod.sources.files import Roots
+
+A, B = "1f" * 32, "2e" * 32
+UID, OTHER = "8d3f1c52-7a61-4b1e-9c0d-5e6f7a8b9c0d", "0b9a8c7d-6e5f-4a3b-8c1d-2e3f4a5b6c7d"
+CGROUP = f"/kubepods/burstable/pod{UID}/{A}"
+CUDA = ContainerName(A, "cuda", "ml", "train-0", UID, "train:1.4")
+
+
+def book(*names: ContainerName) -> NameBook:
+    made = NameBook()
+    for name in names:
+        made.learn_container(name)
+    return made
+
+
+def test_a_container_in_a_pod() -> None:
+    assert book(CUDA).name_of(resolve_path(CGROUP)) == CUDA
+
+
+def test_a_container_that_is_not_known_yet_has_its_pods_names() -> None:
+    assert book(CUDA).name_of(resolve_path(CGROUP.replace(A, B))) == ContainerName(B, "", "ml", "train-0", UID)
+    alone = NameBook()
+    alone.learn_pod(PodName(UID, "ml", "train-0"))
+    assert alone.name_of(resolve_path(f"/kubepods/pod{UID}")) == ContainerName("", "", "ml", "train-0", UID)
+
+
+def test_nothing_known() -> None:
+    assert book().name_of(resolve_path(CGROUP)) is None
+    assert book(CUDA).name_of(resolve_path("/system.slice/ssh.service")) is None
+
+
+def test_sources_complete_each_other() -> None:
+    log = ContainerName(A, "cuda", "ml", "train-0", "")
+    bundle = ContainerName(A, "", "ml", "train-0", UID, "train:1.4")
+    for order in ((log, bundle), (bundle, log)):
+        assert book(*order).name_of(resolve_path(CGROUP)) == CUDA
+
+
+def test_a_later_source_is_believed() -> None:
+    renamed = ContainerName(A, "web-2")
+    assert book(ContainerName(A, "web"), renamed).name_of(resolve_path(f"/docker/{A}")) == renamed
+
+
+def test_docker_in_a_pod_has_the_pods_names() -> None:
+    names = book(CUDA, ContainerName(B, "forged"))
+    assert names.name_of(resolve_path(f"{CGROUP}/docker/{B}")) == CUDA
+
+
+def test_a_claim_in_a_users_slice_is_not_believed() -> None:
+    forged = "/user.slice/user-1000.slice/user@1000.service" + CGROUP
+    assert resolve_path(forged).pod_uid == UID
+    assert book(CUDA).name_of(resolve_path(forged)) is None
+
+
+def test_a_name_of_another_pod_is_not_believed() -> None:
+    names = book(CUDA, ContainerName(B, "x", "other", "pod", OTHER))
+    found = names.name_of(resolve_path(f"/kubepods/pod{UID}/{B}"))
+    assert found == ContainerName(B, "", "ml", "train-0", UID)
+
+
+def test_memory_is_bounded() -> None:
+    names = NameBook(limit=1)
+    names.learn_container(CUDA)
+    names.learn_container(ContainerName(B, "web"))
+    assert names.name_of(resolve_path(f"/docker/{A}")) is None
+    assert names.name_of(resolve_path(f"/docker/{B}")) == ContainerName(B, "web")
+
+
+def test_names_of_log_files(tmp_path: Path) -> None:
+    (tmp_path / f"var/log/pods/ml_train-0_{UID}").mkdir(parents=True)
+    (tmp_path / "var/log/containers").mkdir()
+    (tmp_path / f"var/log/containers/train-0_ml_cuda-{A}.log").symlink_to(f"../pods/ml_train-0_{UID}/cuda/0.log")
+    names = NameBook()
+    logs.learn(names, *logs.read_names(Roots(rootfs=str(tmp_path))))
+    assert names.name_of(resolve_path(CGROUP)) == ContainerName(A, "cuda", "ml", "train-0", UID)
+    assert names.name_of(resolve_path(CGROUP.replace(A, B))) == ContainerName(B, "", "ml", "train-0", UID)
