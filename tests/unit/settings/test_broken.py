@@ -121,6 +121,22 @@ def test_a_main_file_behind_a_closed_door_is_told(etc: Etc, monkeypatch: pytest.
     assert "hwinfod.toml: cannot be read: Permission denied" in str(etc.refusal())
 
 
+def test_a_huge_file_is_not_read_to_its_end(etc: Etc, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = etc.main("#")
+    os.truncate(path, 64 * SIZE_LIMIT)
+    read = os.read
+    sizes = []
+
+    def counted(fd: int, size: int) -> bytes:
+        data = read(fd, size)
+        sizes.append(len(data))
+        return data
+
+    monkeypatch.setattr(os, "read", counted)
+    assert "is larger than 1 MiB" in str(etc.refusal())
+    assert sum(sizes) < 2 * SIZE_LIMIT
+
+
 def test_all_problems_of_all_layers_are_told(etc: Etc) -> None:
     vendor = etc.write("usr/a.toml", "half")
     main = etc.main('log_level = 1\n[ring]\nunknown = 1\nbytes = "x"\n')

@@ -57,6 +57,12 @@ def test_titles_and_notes() -> None:
     assert "Collectors:" not in text
 
 
+def test_a_default_is_not_torn() -> None:
+    path = "/opt/some-where/far-away/node-exporter"
+    text = help_text(Table([Setting("a.b", Text(), path, "Where what was asked for is to be found.")]))
+    assert f"(default: {path})\n" in text
+
+
 NAMES = st.from_regex(r"[a-z][a-z0-9_]{0,24}", fullmatch=True)
 PROSE = st.lists(st.from_regex(r"[a-z]{1,30}", fullmatch=True), min_size=1).map(lambda words: " ".join(words) + ".")
 
