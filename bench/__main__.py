@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`make bench`: all measurements, or those named on the command line (start, http, scrape, sampling, ring)."""
+"""`make bench`: all measurements, or those named on the command line (start, http, scrape, sampling, ring, rdma)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from importlib import import_module
 
 from bench.report import Line, print_table
 
-BENCHES = ("start", "http", "scrape", "sampling", "ring")
+BENCHES = ("start", "http", "scrape", "sampling", "ring", "rdma")
 
 
 def main() -> int:
