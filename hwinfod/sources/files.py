@@ -202,5 +202,7 @@ def parse_int(data: bytes) -> int:
 
 def clean_text(data: bytes) -> str:
     """Bytes of the kernel, of firmware or of a tenant as one printable line."""
-    text = data.decode("utf-8", "replace").replace("\x00", " ")
-    return "".join(c if c.isprintable() else " " for c in text).strip()
+    text = data.decode("utf-8", "replace")
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else " " for c in text)
+    return text.strip()

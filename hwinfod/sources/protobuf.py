@@ -69,7 +69,11 @@ def decode(data: bytes) -> Message:
     position, end, count = 0, len(data), 0
     value: Value
     while position < end:
-        key, position = _varint(data, position)
+        key = data[position]
+        if key < 0x80:  # fields 1 to 15, nearly all
+            position += 1
+        else:
+            key, position = _varint(data, position)
         number, kind = key >> 3, key & 7
         count += 1
         if not number or count > MOST_FIELDS:
