@@ -59,7 +59,7 @@ def test_titles_and_notes() -> None:
 
 def test_a_default_is_not_torn() -> None:
     path = "/opt/some-where/node-exporter"
-    text = help_text(Table([Setting("a.b", Text(), path, "Where what was asked for is to be found.")]))
+    text = help_text(Table([Setting("a.b", Text(), path, "Where it is to be found.")]))
     assert f"(default: {path})\n" in text
 
 
