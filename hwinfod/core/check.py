@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from hwinfod.core.codec import Value
     from hwinfod.core.collector import Collector
@@ -25,7 +25,8 @@ class Check:
 
     `wrong(value)` judges the latest value; with `for_seconds` every value of that time must be wrong; with
     `increase_seconds` the counter's increase over that time is judged instead. `text` says what is wrong and may
-    use {value} and the metric's label names; `remedy` is what to do or to type next.
+    use {value} and the metric's label names; `remedy` is what to do or to type next. `only` narrows the check to
+    series with these label values.
     """
 
     name: str
@@ -36,6 +37,13 @@ class Check:
     remedy: str = ""
     for_seconds: float = 0.0
     increase_seconds: float = 0.0
+    only: Mapping[str, str] = field(default_factory=dict)
+
+    def concerns(self, series: Series) -> bool:
+        if not self.only:
+            return True
+        labels = dict(zip(series.metric.labels, series.labels))
+        return all(labels.get(name) == value for name, value in self.only.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +79,7 @@ def evaluate(host: Host, checks: Iterable[Check]) -> list[Finding]:
         Finding(check, series, judged)
         for table, series, value in _latest(host, by_metric)
         for check in by_metric[series.metric]
-        if (judged := _judge(host, check, table, series, value)) is not None
+        if check.concerns(series) and (judged := _judge(host, check, table, series, value)) is not None
     ]
     return sorted(findings, key=lambda finding: -finding.check.severity)
 

@@ -183,6 +183,16 @@ def list_directory(path: str) -> list[str]:
         return []
 
 
+def list_inodes(path: str) -> dict[str, int]:
+    """The sorted names in a directory of sysfs with their inodes, which are given anew to what is registered anew: a
+    name that another device got shows. None where it does not exist."""
+    try:
+        with os.scandir(path) as entries:
+            return dict(sorted((entry.name, entry.inode()) for entry in entries))
+    except OSError:
+        return {}
+
+
 def link_name(path: str) -> str:
     """The last component of what a symbolic link points to (a driver, a subsystem), or ""."""
     try:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hwinfod.errors import ParseError
-from hwinfod.sources.files import Attribute, list_directory, parse_int, read_int, read_text
+from hwinfod.sources.files import Attribute, list_directory, list_inodes, parse_int, read_int, read_text
 from hwinfod.sources.pci import find_pci_directory, read_is_suspended
 
 if TYPE_CHECKING:
@@ -111,16 +111,6 @@ def to_base_unit(raw: int, per_unit: int) -> int | float:
 def list_chips(roots: RootPaths) -> dict[str, int]:
     """The numbers of all chips (hwmon0, hwmon1...), each with what changes when another chip gets the number."""
     return list_inodes(roots.sys("class/hwmon"))
-
-
-def list_inodes(directory: str) -> dict[str, int]:
-    """The sorted names in a sysfs directory with their inodes, which are given anew to what is registered anew; none
-    where it does not exist."""
-    try:
-        with os.scandir(directory) as entries:
-            return dict(sorted((entry.name, entry.inode()) for entry in entries))
-    except OSError:
-        return {}
 
 
 def read_chip(roots: RootPaths, number: str) -> Chip:

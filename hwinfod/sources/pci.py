@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hwinfod.sources.files import link_name, list_directory, read_int, read_text
+from hwinfod.sources.files import link_name, list_directory, list_inodes, read_int, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,10 +19,12 @@ if TYPE_CHECKING:
     from hwinfod.core.host import RootPaths
 
 _ADDRESS = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]\Z")
-_BRIDGE = 0x0604
 
 # Base class, or base class and subclass, to what a person calls it.
 _CLASSES = {0x02: "network", 0x03: "display", 0x12: "accelerator", 0x0108: "nvme"}
+# Whose displays and accelerators compute: NVIDIA, AMD, Intel. The others light a console (ASPEED, Matrox, those of
+# hypervisors), or are accelerators of another make.
+_GPU_VENDORS = frozenset({0x10DE, 0x1002, 0x8086})
 
 # Drivers that hold a function for somebody else: vfio-pci and its variants (mlx5_vfio_pci, nvgrace_gpu_vfio_pci),
 # Xen's pciback, and the stub that keeps others away.
@@ -31,7 +33,7 @@ _STAND_INS = frozenset({"pci-stub", "pciback", "xen-pciback"})
 
 @dataclass(frozen=True, slots=True)
 class PciDevice:
-    """One function. `kind` is network, display, accelerator or nvme, "" for all others; `directory` its real
+    """One function. `kind` is gpu, network, nvme, accelerator or display, "" for all others; `directory` its real
     path, whose parts are the ports above it; `physical_function` the address of the function that a virtual
     one (SR-IOV) belongs to, "" for a physical one; `slot` the name on the chassis, where firmware gives one.
     """
@@ -50,16 +52,13 @@ class PciDevice:
 
     @property
     def kind(self) -> str:
-        return classify(self.class_code)
-
-    @property
-    def is_bridge(self) -> bool:
-        return self.class_code >> 8 == _BRIDGE
+        return classify(self.class_code, self.vendor_id)
 
 
-def classify(class_code: int) -> str:
-    """What a person calls a PCI class code of three bytes; "" for what nobody counts."""
-    return _CLASSES.get(class_code >> 8) or _CLASSES.get(class_code >> 16, "")
+def classify(class_code: int, vendor_id: int) -> str:
+    """What a person calls a function with this class code of three bytes; "" for what nobody counts."""
+    kind = _CLASSES.get(class_code >> 8) or _CLASSES.get(class_code >> 16, "")
+    return "gpu" if kind in ("display", "accelerator") and vendor_id in _GPU_VENDORS else kind
 
 
 def is_pci_address(name: str) -> bool:
@@ -80,9 +79,9 @@ def is_stand_in(driver: str) -> bool:
     return "vfio" in driver or driver in _STAND_INS
 
 
-def list_pci(roots: RootPaths) -> list[str]:
-    """The addresses of all functions."""
-    return [name for name in list_directory(roots.sys("bus/pci/devices")) if is_pci_address(name)]
+def list_pci(roots: RootPaths) -> dict[str, int]:
+    """The addresses of all functions, each with what changes when another one comes to stand there."""
+    return {name: inode for name, inode in list_inodes(roots.sys("bus/pci/devices")).items() if is_pci_address(name)}
 
 
 def read_pci(roots: RootPaths, address: str, slots: Mapping[str, str]) -> PciDevice | None:

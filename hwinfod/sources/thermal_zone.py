@@ -11,8 +11,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hwinfod.sources.files import Attribute, list_directory, parse_int, read_int, read_text
-from hwinfod.sources.hwmon import list_inodes, to_base_unit
+from hwinfod.sources.files import Attribute, list_directory, list_inodes, parse_int, read_int, read_text
+from hwinfod.sources.hwmon import to_base_unit
 
 if TYPE_CHECKING:
     from hwinfod.core.host import RootPaths
@@ -54,7 +54,7 @@ class ZoneReader:
 
 
 def list_zones(roots: RootPaths) -> dict[str, int]:
-    """The zones, as `hwmon.list_chips` lists chips."""
+    """The zones, each with what changes when another zone gets the name."""
     return {name: inode for name, inode in list_inodes(roots.sys("class/thermal")).items() if _ZONE.match(name)}
 
 
