@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from hwinfod._version import VERSION
 from hwinfod.core.clock import Clock
 from hwinfod.core.event import EventKind, Severity
-from hwinfod.core.runner import State
+from hwinfod.core.health import State
 from hwinfod.engine import Declared, Engine
 from hwinfod.serve.faces import Faces
 from hwinfod.settings import SettingsError, load, reload
@@ -110,8 +110,8 @@ class Daemon:
         """One line of health, for systemctl status."""
         runners = self._engine.host.runners.values()
         working = sum(1 for runner in runners if runner.health.state is State.OK)
-        failing = [r.kind.name for r in runners if r.health.state is State.FAILING]
-        stuck = [r.kind.name for r in runners if r.health.stuck]
+        failing = [r.name for r in runners if r.health.state is State.FAILING]
+        stuck = [r.name for r in runners if r.health.stuck]
         parts = [f"{working} collectors sampling"]
         parts += [f"stuck: {', '.join(stuck)}"] if stuck else []
         parts += [f"failing: {', '.join(failing)}"] if failing else []

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 from hwinfod.core.catalog import catalog_of
 from hwinfod.core.check import checks_of
 from hwinfod.core.collector import MAIN
+from hwinfod.core.health import State
 from hwinfod.core.host import Host
 from hwinfod.core.lane import Lane, Schedule
 from hwinfod.core.ring import Ring
-from hwinfod.core.runner import Runner, State
+from hwinfod.core.runner import Runner
 from hwinfod.core.supervisor import supervise
 from hwinfod.settings import Setting, collector_interval, collector_switch
 from hwinfod.settings import daemon as own
@@ -81,6 +82,7 @@ class Engine:
         self.checks = checks_of(kinds)
         self._loop_schedule = Schedule(clock, self._phase)
         self._lanes: dict[str, Lane] = {}
+        self._runners: dict[str, Runner] = {}
         self._wanted: dict[str, tuple[object, ...]] = {}
         self._started = False
 
@@ -93,7 +95,7 @@ class Engine:
     def apply(self, settings: Settings) -> None:
         """Starts, stops and replaces collectors until they are as the settings want. Never waits for a lane."""
         self._settings = settings
-        runners = dict(self.host.runners)
+        runners = self._runners
         for item in self._declared:
             name = item.kind.name
             wanted = item.wanted(settings) if settings[item.switch] else ()

@@ -21,7 +21,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from hwinfod.core.metric import Level
 from hwinfod.errors import HwinfodError
-from hwinfod.serve.exposition import Format, Renderer, Selection
+from hwinfod.serve.exposition import Renderer, Selection
+from hwinfod.serve.exposition_lines import Format
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -106,6 +106,7 @@ UNSYNCHRONIZED = Check(
 class Clock(Collector):
     name = "clock"
     summary = "clock synchronisation, offset and steps"
+    in_node_exporter = True
 
     def open(self) -> None:
         self.timex = Timex()

@@ -155,6 +155,7 @@ _HELD_TICKS = 3 * TICKS_PER_SECOND
 class Cpu(Collector):
     name = "cpu"
     summary = "processor time, interrupts, processes, topology"
+    in_node_exporter = True
 
     def open(self) -> None:
         self.stat = SeqFile(self.roots.proc("stat"))

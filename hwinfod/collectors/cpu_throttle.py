@@ -61,6 +61,7 @@ class CpuThrottle(Collector):
     name = "cpu_throttle"
     summary = "thermal throttling of processors (Intel)"
     lane = "cpufreq"
+    in_node_exporter = True
 
     def open(self) -> None:
         self.online = read_online(self.roots)

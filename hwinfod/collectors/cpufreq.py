@@ -85,6 +85,7 @@ class CpuFrequency(Collector):
     name = "cpufreq"
     summary = "processor frequency, its bounds and governor"
     lane = "cpufreq"
+    in_node_exporter = True
 
     def open(self) -> None:
         if not list_policies(self.roots):

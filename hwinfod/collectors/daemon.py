@@ -14,8 +14,8 @@ import time
 from hwinfod._version import VERSION
 from hwinfod.core.collector import Collector, beat
 from hwinfod.core.device import Device
+from hwinfod.core.health import Health, State
 from hwinfod.core.metric import Kind, Level, Metric
-from hwinfod.core.runner import Health, State
 from hwinfod.core.table import Groups
 from hwinfod.sources.files import SeqFile
 
@@ -226,7 +226,7 @@ class Daemon(Collector):
             ],
         )
 
-    @beat(seconds=1)
+    @beat(seconds=5)
     def sample(self) -> None:
         host = self.host
         oldest = host.ring.oldest_wall_ns()
@@ -262,7 +262,7 @@ def _health_row(health: Health) -> tuple[int | float | None, ...]:
         int(health.stuck),
         health.duration_seconds,
         health.cpu_seconds,
-        None if last is None else last // 1_000_000 / 1000,
+        None if last is None else last // 1_000_000_000,
         health.overruns,
         health.failures,
         len(health.skipped),

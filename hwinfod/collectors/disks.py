@@ -133,6 +133,7 @@ DOWN = Check(
 class Disks(Collector):
     name = "disks"
     summary = "disk identity, traffic and utilisation"
+    in_node_exporter = True
 
     def open(self) -> None:
         self.file = SeqFile(self.roots.proc("diskstats"))

@@ -82,6 +82,7 @@ CORRECTED_OFTEN = Check(
 class Edac(Collector):
     name = "edac"
     summary = "memory errors by controller and module (EDAC)"
+    in_node_exporter = True
 
     def open(self) -> None:
         self.controllers: dict[str, Controller] = {}

@@ -114,6 +114,7 @@ class Filesystems(Collector):
     name = "filesystems"
     summary = "space and inodes of file systems, and mounts that hang"
     lane = "filesystems"
+    in_node_exporter = True
     settings = (EXCLUDED_TYPES, EXCLUDED_PATHS, TIMEOUT)
 
     def open(self) -> None:

@@ -26,6 +26,7 @@ LOAD = tuple(
 class Load(Collector):
     name = "load"
     summary = "load average"
+    in_node_exporter = True
 
     def open(self) -> None:
         self.file = SeqFile(self.roots.proc("loadavg"))

@@ -133,6 +133,7 @@ SHORT = Check(
 class Memory(Collector):
     name = "memory"
     summary = "memory by use, swap and huge pages"
+    in_node_exporter = True
 
     def open(self) -> None:
         self.file = SeqFile(self.roots.proc("meminfo"))

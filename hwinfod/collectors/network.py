@@ -39,6 +39,7 @@ class Network(Collector):
     name = "network"
     summary = "network interfaces: traffic, errors, link state, speed and identity"
     lane = "network"
+    in_node_exporter = True
 
     def open(self) -> None:
         self.step("open")

@@ -91,6 +91,7 @@ KILLED = Check(
 class Paging(Collector):
     name = "paging"
     summary = "swapping, page faults, reclaim and kills for want of memory"
+    in_node_exporter = True
 
     def open(self) -> None:
         self.file = SeqFile(self.roots.proc("vmstat"))

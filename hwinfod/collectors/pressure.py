@@ -64,6 +64,7 @@ STALLED = Check(
 class Pressure(Collector):
     name = "pressure"
     summary = "pressure stall information of cpu, memory, io and irq"
+    in_node_exporter = True
 
     def open(self) -> None:
         self.files: dict[str, SeqFile] = {}

@@ -88,6 +88,7 @@ class _Counter:
 class Rapl(Collector):
     name = "rapl"
     summary = "energy and power of processors and memory (RAPL)"
+    in_node_exporter = True
 
     def open(self) -> None:
         self.counters = [_Counter(self.host, zone) for zone in read_zones(self.roots)]

@@ -23,6 +23,7 @@ class Rdma(Collector):
     name = "rdma"
     summary = "RDMA ports, counters, links, objects and who holds them"
     lane = "rdma"
+    in_node_exporter = True
 
     def open(self) -> None:
         if not list_directory(self.roots.sys("class", "infiniband")):

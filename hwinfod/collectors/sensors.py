@@ -58,6 +58,7 @@ class Sensors(Collector):
     name = "sensors"
     summary = "hardware sensors: temperatures, fans, power, voltages, currents"
     lane = "sensors"
+    in_node_exporter = True
 
     def open(self) -> None:
         self.places: dict[str, _Place] = {}

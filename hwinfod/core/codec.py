@@ -8,6 +8,7 @@ machine's own byte order: a block does not leave the machine that made it.
 
 Decimals: most sensors report a decimal number in a binary double (45.125, 0.37, 1234.56 s). Where every value
 is an integer divided by one power of ten, the integers are stored: the idea of ALP (Afroozeh and others, 2023).
+Steps: sizes are counted in pages and sectors, so that integers change in multiples of 512 or 4096.
 XOR of patterns against the value before: the idea of Gorilla (Pelkonen and others, 2015), here on whole columns
 with the bytes transposed, so that zlib sees runs.
 """
@@ -17,6 +18,7 @@ from __future__ import annotations
 import struct
 from array import array
 from itertools import accumulate, repeat
+from math import gcd
 from operator import sub, truediv
 from typing import TYPE_CHECKING, Optional, Union
 
@@ -27,13 +29,14 @@ if TYPE_CHECKING:
 
 Value = Optional[Union[int, float]]  # noqa: UP007, UP045  an alias is evaluated: 3.10 has no lazy form of it
 
-ABSENT, CONSTANT_INT, CONSTANT_FLOAT, DELTAS, XOR, TEXT, DECIMALS = 0, 1, 2, 3, 7, 8, 16
+ABSENT, CONSTANT_INT, CONSTANT_FLOAT, DELTAS, XOR, TEXT, STEPS, DECIMALS = 0, 1, 2, 3, 7, 8, 9, 16
 HOLES = 0x80  # added to a code: a presence bitmap stands before the payload
 
-_WIDTHS = (("b", 1), ("h", 2), ("i", 4), ("q", 8))  # DELTAS + index, DECIMALS + 4 * scale + index
+_WIDTHS = (("b", 1), ("h", 2), ("i", 4), ("q", 8))  # DELTAS + index, STEPS + index, DECIMALS + 4 * scale + index
 _BOUNDS = tuple(1 << (8 * size - 1) for _, size in _WIDTHS)
 _SCALES = (1.0, 1e1, 1e2, 1e3, 1e4, 1e6, 1e9)
 _PROBES = 4
+_LEAST_STEP = 8  # a common divisor that saves more than the eight bytes in which it stands
 _EXACT = 2**53
 
 
@@ -56,8 +59,11 @@ def decode(code: int, payload: bytes, count: int) -> list[Value]:
     if not code & HOLES:
         return _decode_present(code, payload, count)
     size = (count + 7) // 8
-    bits = int.from_bytes(payload[:size], "little")
-    present = iter(_decode_present(code & ~HOLES, payload[size:], bits.bit_count()))
+    bits = int.from_bytes(payload[:size], "little") & ((1 << count) - 1)
+    values = _decode_present(code & ~HOLES, payload[size:], bits.bit_count())
+    if len(values) != bits.bit_count():
+        raise ParseError(f"damaged column (code {code}): {len(values)} values for {bits.bit_count()} places")
+    present = iter(values)
     return [next(present) if bits >> i & 1 else None for i in range(count)]
 
 
@@ -66,7 +72,8 @@ def payload_size(code: int, data: bytes, offset: int, count: int) -> int:
     size = 0
     if code & HOLES:
         size = (count + 7) // 8
-        count = int.from_bytes(data[offset : offset + size], "little").bit_count()
+        bits = int.from_bytes(data[offset : offset + size], "little") & ((1 << count) - 1)
+        count = bits.bit_count()
         code &= ~HOLES
     if code == ABSENT:
         return size
@@ -78,6 +85,8 @@ def payload_size(code: int, data: bytes, offset: int, count: int) -> int:
         return size + 4 + int.from_bytes(data[offset + size : offset + size + 4], "little")
     if DELTAS <= code < DELTAS + 4 or DECIMALS <= code < DECIMALS + 4 * len(_SCALES):
         return size + 8 + (count - 1) * _WIDTHS[_width_index(code)][1]
+    if STEPS <= code < STEPS + 4:
+        return size + 16 + (count - 1) * _WIDTHS[code - STEPS][1]
     raise ParseError(f"unknown column code {code}")
 
 
@@ -99,15 +108,19 @@ def _encode_integers(values: Sequence[int]) -> tuple[int, bytes]:
         first = struct.pack("=q", values[0])
         if values.count(values[0]) == len(values):
             return CONSTANT_INT, first
-        width, deltas = _deltas(values)
+        deltas = list(map(sub, values[1:], values))
+        step = gcd(*deltas)
+        if step >= _LEAST_STEP:
+            width, packed = _narrowest([delta // step for delta in deltas])
+            return STEPS + width, first + struct.pack("=q", step) + packed
+        width, packed = _narrowest(deltas)
     except (struct.error, OverflowError):  # outside int64
         return TEXT, _to_text(values)
-    return DELTAS + width, first + deltas
+    return DELTAS + width, first + packed
 
 
-def _deltas(values: Sequence[int]) -> tuple[int, bytes]:
-    """The narrowest array that holds the differences. Raises OverflowError."""
-    deltas = list(map(sub, values[1:], values))
+def _narrowest(deltas: Sequence[int]) -> tuple[int, bytes]:
+    """The narrowest array that holds these numbers. Raises OverflowError."""
     reach = max(max(deltas), -min(deltas) - 1)
     for index, bound in enumerate(_BOUNDS):
         if reach < bound:
@@ -122,8 +135,8 @@ def _encode_floats(values: Sequence[float]) -> tuple[int, bytes]:
     for index, scale in enumerate(_SCALES):
         integers = _as_integers(values, scale, patterns)
         if integers is not None:
-            width, deltas = _deltas(integers)
-            return DECIMALS + 4 * index + width, struct.pack("=q", integers[0]) + deltas
+            width, packed = _narrowest(list(map(sub, integers[1:], integers)))
+            return DECIMALS + 4 * index + width, struct.pack("=q", integers[0]) + packed
     return XOR, _to_xor(patterns)
 
 
@@ -151,6 +164,9 @@ def _decode_present(code: int, payload: bytes, count: int) -> list[Value]:
             return array("d", _from_xor(payload)).tolist()  # type: ignore[return-value]
         if code == TEXT:
             return _from_text(payload)
+        if STEPS <= code < STEPS + 4:
+            step = struct.unpack_from("=q", payload, 8)[0]
+            return _undo_deltas(payload[:8] + payload[16:], code - STEPS, count, step)  # type: ignore[return-value]
         integers = _undo_deltas(payload, _width_index(code), count)
         if code < DECIMALS:
             return integers  # type: ignore[return-value]
@@ -159,9 +175,11 @@ def _decode_present(code: int, payload: bytes, count: int) -> list[Value]:
         raise ParseError(f"damaged column (code {code}): {error}") from None
 
 
-def _undo_deltas(payload: bytes, width: int, count: int) -> list[int]:
+def _undo_deltas(payload: bytes, width: int, count: int, step: int = 1) -> list[int]:
     typecode, size = _WIDTHS[width]
-    deltas = array(typecode, _from_planes(payload[8 : 8 + (count - 1) * size], size))
+    deltas: Iterable[int] = array(typecode, _from_planes(payload[8 : 8 + (count - 1) * size], size))
+    if step != 1:
+        deltas = [delta * step for delta in deltas]
     return list(accumulate(deltas, initial=struct.unpack_from("=q", payload)[0]))
 
 

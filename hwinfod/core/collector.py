@@ -29,8 +29,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from hwinfod.core.health import Health
     from hwinfod.core.host import Host
-    from hwinfod.core.runner import Health
     from hwinfod.core.table import Table
     from hwinfod.settings import Setting, Settings
 

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from hwinfod.core.clock import Clock
+    from hwinfod.core.health import Sampled
     from hwinfod.core.metric import Metric
     from hwinfod.core.ring import Ring
-    from hwinfod.core.runner import Runner
     from hwinfod.core.table import Table
 
 
@@ -65,7 +65,7 @@ class Host:
         self.holdings = Holdings()
         self.activity = Activity(clock)
         self.own = OwnFigures()
-        self.runners: Mapping[str, Runner] = {}
+        self.runners: Mapping[str, Sampled] = {}
 
     def tables(self) -> list[Table]:
         """Every table, in the order of the collectors."""

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from hwinfod.core.series import Layout, Series
 
 BLOCK_ROWS = 60
-MERGED_BLOCKS = 5
-SMALL_COLUMNS = 256
+MERGED_BLOCKS = 4  # so many blocks of a small table become one, and so many of these again
+MERGED_VALUES = 40_000
+MERGED_ROWS = 1000
 _STEP_NS = 100_000_000  # a wall clock that moved more than this against boot time was stepped, not slewed
 _NOISE_NS = 1_000_000
 _RAW_VALUE_BYTES = 32  # a list slot and a boxed number: what an open row costs
@@ -96,7 +97,8 @@ class Ring:
         """The last few blocks of a small table as one. Only the table's lane appends, and only the oldest are ever
         evicted, so that what is at the end stays there while it is packed."""
         last = list(history.blocks)[-MERGED_BLOCKS:]
-        if len(last) < MERGED_BLOCKS or len(last[0].layout) > SMALL_COLUMNS or not _are_alike(last):
+        values = sum(block.count for block in last) * len(last[0].layout)
+        if len(last) < MERGED_BLOCKS or values > MERGED_VALUES or not _are_alike(last):
             return
         merged = merge(last)
         with self._lock:
@@ -106,6 +108,7 @@ class Ring:
                 self._sealed_bytes -= history.blocks.pop().size_bytes
             history.blocks.append(merged)
             self._sealed_bytes += merged.size_bytes
+        self._merge(history)
 
     def _evict(self, now_ns: int) -> None:
         for history in self._tables.values():
@@ -204,12 +207,12 @@ class Ring:
 
 
 def _are_alike(blocks: Sequence[Block]) -> bool:
-    """Whether blocks can be one: whole ones of the same columns, dated alike. The wall clock is slewed together with
+    """Whether blocks can be one: of one size and the same columns, dated alike. The wall clock is slewed together with
     boot time, so that their distance moves by the noise of reading two clocks only."""
     first = blocks[0]
     return all(
         block.layout is first.layout
-        and block.count == BLOCK_ROWS
+        and block.count == first.count <= MERGED_ROWS // MERGED_BLOCKS
         and abs(block.wall_offset_ns - first.wall_offset_ns) <= _NOISE_NS
         for block in blocks
     )

@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
-import enum
 import logging
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hwinfod.core.collector import Collector, Context
 from hwinfod.core.event import EventKind, Severity
+from hwinfod.core.health import Health, State
 from hwinfod.core.table import Table
 from hwinfod.errors import Absent, HwinfodError
 
@@ -28,44 +27,14 @@ _FAILURES_TO_REOPEN = 3
 _MOST_SKIPS_LOGGED = 20
 
 
-class State(enum.Enum):
-    """What a collector is doing. `ABSENT`: this host has no such hardware, which is normal."""
-
-    STARTING = "starting"
-    OK = "ok"
-    ABSENT = "absent"
-    FAILING = "failing"
-
-
-@dataclass(slots=True)
-class Health:
-    """A collector's own figures, written by its lane and read by anyone.
-
-    `busy_since` is the monotonic time at which the running call began, None between calls; `step` names that
-    call; `stuck` is set by the supervisor; `skipped` are the things that cost only themselves this tick.
-    """
-
-    name: str
-    lane: str
-    state: State = State.STARTING
-    reason: str = ""
-    runs: int = 0
-    failures: int = 0
-    overruns: int = 0
-    duration_seconds: float | None = None
-    cpu_seconds: float = 0.0
-    last_success_wall_ns: int | None = None
-    busy_since: float | None = None
-    step: str = ""
-    stuck: bool = False
-    skipped: dict[str, str] = field(default_factory=dict)
-
-
 class Runner:
     """Runs one collector on its lane. Nothing that a collector does leaves `run`."""
 
     def __init__(self, kind: type[Collector], host: Host, settings: Settings, intervals: Mapping[str, float]) -> None:
         self.kind = kind
+        self.name = kind.name
+        self.summary = kind.summary
+        self.in_node_exporter = kind.in_node_exporter
         self.intervals = dict(intervals)
         self.health = Health(kind.name, kind.lane)
         self.tables = {
@@ -102,8 +71,8 @@ class Runner:
         except Exception as error:  # the isolation that this wrapper is for
             self._fail(error)
         finally:
-            health.duration_seconds = round(clock.monotonic() - begun, 6)
-            health.cpu_seconds = round(health.cpu_seconds + time.thread_time() - cpu, 6)
+            health.duration_seconds = round(clock.monotonic() - begun, 5)
+            health.cpu_seconds = round(health.cpu_seconds + time.thread_time() - cpu, 5)
             health.busy_since = None
             health.runs += 1
 
@@ -134,7 +103,7 @@ class Runner:
             reason = str(error)
         else:
             reason = f"{type(error).__name__}: {error}"
-            log.debug("%s failed", self.kind.name, exc_info=error)
+            log.debug("%s failed", self.name, exc_info=error)
         self._enter(State.FAILING, reason)
         if self._failures_in_a_row >= _FAILURES_TO_REOPEN:
             self._close()
@@ -147,7 +116,7 @@ class Runner:
         health.state, health.reason = state, reason
         if not changed:
             return
-        name = self.kind.name
+        name = self.name
         if state is State.ABSENT:
             log.info("%s: not on this host: %s", name, reason)
         elif state is State.FAILING:
@@ -165,12 +134,12 @@ class Runner:
             return
         new = [thing for thing in skipped if thing not in before]
         for thing in new[:_MOST_SKIPS_LOGGED]:
-            log.warning("%s: %s left out: %s", self.kind.name, thing, skipped[thing])
+            log.warning("%s: %s left out: %s", self.name, thing, skipped[thing])
         if len(new) > _MOST_SKIPS_LOGGED:
-            log.warning("%s: %d more left out", self.kind.name, len(new) - _MOST_SKIPS_LOGGED)
+            log.warning("%s: %d more left out", self.name, len(new) - _MOST_SKIPS_LOGGED)
         back = [thing for thing in before if thing not in skipped]
         if back:
-            log.info("%s: read again or gone: %s", self.kind.name, ", ".join(back[:_MOST_SKIPS_LOGGED]))
+            log.info("%s: read again or gone: %s", self.name, ", ".join(back[:_MOST_SKIPS_LOGGED]))
         self._skipped_before = skipped
 
     def close(self) -> None:
@@ -184,6 +153,6 @@ class Runner:
             try:
                 collector.close()
             except Exception:  # a broken close must not keep the next open from happening
-                log.exception("%s: close failed", self.kind.name)
+                log.exception("%s: close failed", self.name)
         for table in self.tables.values():
             table.clear()

@@ -13,20 +13,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from hwinfod.core.event import EventLog
-    from hwinfod.core.runner import Runner
+    from hwinfod.core.health import Sampled
 
 log = logging.getLogger("hwinfod.supervisor")
 
 _LEAST_SECONDS = 3.0
 
 
-def busy_seconds(runner: Runner, now: float) -> float:
+def busy_seconds(runner: Sampled, now: float) -> float:
     """How long the collector has been in its current call; 0 between calls."""
     since = runner.health.busy_since
     return 0.0 if since is None else max(0.0, now - since)
 
 
-def supervise(runners: Iterable[Runner], now: float, events: EventLog) -> None:
+def supervise(runners: Iterable[Sampled], now: float, events: EventLog) -> None:
     """Marks the collectors that have been in one call for three of their intervals, and says so once.
 
     A thread in D state cannot be cured by exec, exit or SIGKILL: it is reported, never "fixed".

@@ -11,7 +11,8 @@ from hwinfod._version import VERSION
 from hwinfod.core.metric import Level
 from hwinfod.core.supervisor import busy_seconds
 from hwinfod.errors import UserError
-from hwinfod.serve.exposition import Format, Renderer, Selection, choose_format
+from hwinfod.serve.exposition import Renderer, Selection, choose_format
+from hwinfod.serve.exposition_lines import Format
 from hwinfod.serve.http.messages import Response
 from hwinfod.settings.daemon import EXPORT_LEVEL
 

@@ -14,7 +14,8 @@ import os
 from typing import TYPE_CHECKING
 
 from hwinfod.errors import from_os_error
-from hwinfod.serve.exposition import Format, Selection
+from hwinfod.serve.exposition import Selection
+from hwinfod.serve.exposition_lines import Format
 
 if TYPE_CHECKING:
     from hwinfod.core.host import OwnFigures

@@ -82,5 +82,5 @@ class TextfileThread:
         level = Level.parse(self._settings[TEXTFILE_LEVEL])
         if self._settings[TEXTFILE_DUPLICATES]:
             return Selection(level)
-        names = (name for name, runner in self._host.runners.items() if not runner.kind.in_node_exporter)
+        names = (name for name, runner in self._host.runners.items() if not runner.in_node_exporter)
         return Selection(level, frozenset(names))

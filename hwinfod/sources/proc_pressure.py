@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from hwinfod.errors import ParseError
@@ -48,7 +47,8 @@ def parse_pressure(data: bytes) -> Pressure:
 
 
 def _parse_percent(word: bytes) -> float:
-    value = float(word)
-    if not math.isfinite(value):
+    """A share from `12.34`. By way of the integer: 12.34 / 100 is not the double nearest to 0.1234."""
+    whole, _, hundredths = word.partition(b".")
+    if not (whole.isdigit() and hundredths.isdigit() and len(hundredths) == 2):
         raise ValueError
-    return value / 100
+    return int(whole + hundredths) / 10_000

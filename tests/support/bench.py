@@ -10,10 +10,11 @@ from typing import Any
 from hwinfod.core.catalog import catalog_of
 from hwinfod.core.collector import MAIN, Collector
 from hwinfod.core.event import Event
+from hwinfod.core.health import State
 from hwinfod.core.host import Host
 from hwinfod.core.metric import Level
 from hwinfod.core.ring import Ring
-from hwinfod.core.runner import Runner, State
+from hwinfod.core.runner import Runner
 from hwinfod.settings import Setting, Settings, Table
 from hwinfod.sources.files import Roots
 from tests.unit.core.builders import FakeClock

@@ -14,8 +14,8 @@ from hwinfod.wire import API_VERSION, FEATURES
 
 if TYPE_CHECKING:
     from hwinfod.core.device import Device
+    from hwinfod.core.health import Sampled
     from hwinfod.core.host import Host
-    from hwinfod.core.runner import Runner
     from hwinfod.core.table import Table
     from hwinfod.serve.api.context import ApiContext
     from hwinfod.serve.http.messages import Request, Response
@@ -140,12 +140,12 @@ def _collectors(host: Host) -> Collectors:
     return {"collectors": [collector_state(host, runner) for runner in host.runners.values()]}
 
 
-def collector_state(host: Host, runner: Runner) -> CollectorState:
+def collector_state(host: Host, runner: Sampled) -> CollectorState:
     health = runner.health
     last = health.last_success_wall_ns
     return {
         "name": health.name,
-        "summary": runner.kind.summary,
+        "summary": runner.summary,
         "lane": health.lane,
         "state": health.state.value,
         "reason": health.reason,

@@ -11,7 +11,7 @@ from hwinfod._version import VERSION
 from hwinfod.core.check import evaluate
 from hwinfod.core.device import Status as DeviceStatus
 from hwinfod.core.event import Severity
-from hwinfod.core.runner import State
+from hwinfod.core.health import State
 from hwinfod.core.supervisor import busy_seconds
 from hwinfod.serve.api.context import allow_only, labels_of, wire_value
 

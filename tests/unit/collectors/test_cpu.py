@@ -7,8 +7,8 @@ import psutil
 import pytest
 
 from hwinfod.collectors.cpu import Cpu
+from hwinfod.core.health import State
 from hwinfod.core.metric import Level
-from hwinfod.core.runner import State
 from tests.support.bench import Bench
 from tests.support.sysfs import put
 

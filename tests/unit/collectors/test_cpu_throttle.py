@@ -4,7 +4,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from hwinfod.collectors.cpu_throttle import CpuThrottle
-from hwinfod.core.runner import State
+from hwinfod.core.health import State
 from tests.support.bench import Bench
 from tests.support.sysfs import put
 

@@ -8,8 +8,8 @@ import pytest
 
 from hwinfod.collectors.cpufreq import CpuFrequency
 from hwinfod.core.event import EventKind
+from hwinfod.core.health import State
 from hwinfod.core.metric import Level
-from hwinfod.core.runner import State
 from tests.support.bench import Bench
 from tests.support.sysfs import put
 

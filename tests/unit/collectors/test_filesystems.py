@@ -12,7 +12,7 @@ from hwinfod.collectors import filesystems as module
 from hwinfod.collectors.filesystems import EXCLUDED_PATHS, FULL, NO_ANSWER, Filesystems
 from hwinfod.core.check import evaluate
 from hwinfod.core.event import EventKind
-from hwinfod.core.runner import State
+from hwinfod.core.health import State
 from hwinfod.errors import Gone
 from hwinfod.sources.statvfs import Hung, Usage
 from tests.support.bench import Bench

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from hwinfod.collectors.numa import Numa
+from hwinfod.core.health import State
 from hwinfod.core.metric import Level
-from hwinfod.core.runner import State
 from tests.support.bench import Bench
 from tests.support.sysfs import put
 

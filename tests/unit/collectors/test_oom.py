@@ -10,7 +10,7 @@ import pytest
 
 from hwinfod.collectors.oom import OomKills
 from hwinfod.core.event import EventKind
-from hwinfod.core.runner import State
+from hwinfod.core.health import State
 from tests.support.bench import Bench
 from tests.unit.sources.test_oom import CONTEXT_GLOBAL, CONTEXT_MEMCG, KILL_GLOBAL, KILL_MEMCG
 

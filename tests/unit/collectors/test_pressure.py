@@ -8,7 +8,7 @@ import pytest
 
 from hwinfod.collectors.pressure import STALLED, Pressure
 from hwinfod.core.check import evaluate
-from hwinfod.core.runner import State
+from hwinfod.core.health import State
 from tests.support.bench import Bench
 from tests.support.sysfs import put
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from hwinfod.collectors.rapl import Rapl
+from hwinfod.core.health import State
 from hwinfod.core.metric import Level
-from hwinfod.core.runner import State
 from hwinfod.errors import Denied
 from hwinfod.sources.powercap import EnergyReader
 from tests.support.bench import Bench

@@ -12,7 +12,7 @@ from hwinfod.collectors.rdma import CHECKS, Rdma
 from hwinfod.core.check import evaluate
 from hwinfod.core.device import Status
 from hwinfod.core.event import EventKind, Severity
-from hwinfod.core.runner import State
+from hwinfod.core.health import State
 from tests.support.bench import Bench
 from tests.support.netlink import reply, u8, u32
 from tests.support.rdma import FakeDevice, RdmaHost

@@ -9,8 +9,8 @@ import pytest
 
 from hwinfod.collectors.sensors import Sensors
 from hwinfod.core.device import Status
+from hwinfod.core.health import State
 from hwinfod.core.metric import Level
-from hwinfod.core.runner import State
 from hwinfod.errors import from_os_error
 from hwinfod.sources.hwmon import SensorReader
 from tests.support.bench import Bench

@@ -51,11 +51,12 @@ def test_what_goes_in_comes_out(column):
         ([7] * 60, 8),
         ([None] * 60, 0),
         ([36.625] * 60, 8),
-        (list(range(0, 6000, 100)), 8 + 59),
+        (list(range(0, 6000, 100)), 16 + 59),
+        ([4096 * (i * i % 90) for i in range(60)], 16 + 59),
         ([45.0 + (i % 7) / 8 for i in range(60)], 8 + 2 * 59),
         ([round(i * 0.37, 2) for i in range(60)], 8 + 59),
     ],
-    ids=["constant integer", "absent", "constant float", "steady counter", "temperature", "decimal"],
+    ids=["constant integer", "absent", "constant float", "steady counter", "pages", "temperature", "decimal"],
 )
 def test_what_hosts_hold_is_small(column, most_bytes):
     assert len(codec.encode(column)[1]) <= most_bytes

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from hwinfod.core.clock import Clock, seconds_to_tick
 from hwinfod.core.event import EventKind, Severity
+from hwinfod.core.health import State
 from hwinfod.core.lane import Lane, Schedule
-from hwinfod.core.runner import Runner, State
+from hwinfod.core.runner import Runner
 from hwinfod.core.supervisor import supervise
 from hwinfod.errors import Absent
 from tests.unit.core.builders import SECOND, Counting, FakeClock, make_host

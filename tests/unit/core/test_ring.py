@@ -7,7 +7,7 @@ import sys
 import threading
 
 from hwinfod.core.block import Row
-from hwinfod.core.ring import BLOCK_ROWS, MERGED_BLOCKS, SMALL_COLUMNS, Ring
+from hwinfod.core.ring import BLOCK_ROWS, MERGED_BLOCKS, MERGED_VALUES, Ring
 from hwinfod.core.series import Layout, SeriesIndex
 from tests.unit.core.builders import EPOCH, SECOND, make_series
 
@@ -78,8 +78,8 @@ def test_the_budget_holds_while_series_come_and_go():
 def test_what_is_older_than_the_duration_goes():
     series = make_series(SeriesIndex(), "a")
     ring = Ring(1 << 20, 120)
-    fill(ring, Layout(series), 600)
-    assert ring.read("t", series[0], 0, 2**63).values[0] >= 600 - 120 - 2 * BLOCK_ROWS
+    fill(ring, Layout(series), 900)
+    assert ring.read("t", series[0], 0, 2**63).values[0] >= 900 - 120 - 5 * BLOCK_ROWS
     assert ring.oldest_wall_ns() == EPOCH + ring.read("t", series[0], 0, 2**63).values[0] * SECOND
 
 
@@ -118,11 +118,13 @@ def test_blocks_of_a_small_table_become_one_and_say_the_same():
     series = make_series(SeriesIndex(), "a", "b")
     layout = Layout(series)
     ring = Ring(1 << 20, 10 * HOUR)
-    fill(ring, layout, MERGED_BLOCKS * BLOCK_ROWS + 70, value=lambda i: i * 0.5)
-    assert [block.count for block in ring.blocks("t")] == [MERGED_BLOCKS * BLOCK_ROWS, BLOCK_ROWS]
+    rows = 17 * BLOCK_ROWS + 70
+    fill(ring, layout, rows, value=lambda i: i * 0.5)
+    merged = MERGED_BLOCKS * BLOCK_ROWS
+    assert [block.count for block in ring.blocks("t")] == [MERGED_BLOCKS * merged, BLOCK_ROWS, BLOCK_ROWS]
     points = ring.read("t", series[1], 0, 2**63)
-    assert points.values == [i * 0.5 for i in range(MERGED_BLOCKS * BLOCK_ROWS + 70)]
-    assert points.wall_ns == [EPOCH + i * SECOND for i in range(len(points.values))]
+    assert points.values == [i * 0.5 for i in range(rows)]
+    assert points.wall_ns == [EPOCH + i * SECOND for i in range(rows)]
     assert ring.size_bytes() == sum(b.size_bytes for b in ring.blocks("t")) + 2 * 10 * 32
 
 
@@ -136,7 +138,7 @@ def test_blocks_on_two_sides_of_a_step_stay_apart():
 
 
 def test_large_tables_are_left_as_they_are():
-    series = make_series(SeriesIndex(), *map(str, range(SMALL_COLUMNS + 1)))
+    columns = MERGED_VALUES // (MERGED_BLOCKS * BLOCK_ROWS) + 1
     ring = Ring(1 << 24, 10 * HOUR)
-    fill(ring, Layout(series), MERGED_BLOCKS * BLOCK_ROWS + 1)
+    fill(ring, Layout(make_series(SeriesIndex(), *map(str, range(columns)))), MERGED_BLOCKS * BLOCK_ROWS + 1)
     assert {block.count for block in ring.blocks("t")} == {BLOCK_ROWS}

@@ -8,7 +8,8 @@ import logging
 import pytest
 
 from hwinfod.core.event import EventKind
-from hwinfod.core.runner import RESCAN_SECONDS, Runner, State
+from hwinfod.core.health import State
+from hwinfod.core.runner import RESCAN_SECONDS, Runner
 from hwinfod.errors import Absent, ParseError
 from tests.unit.core.builders import VALUE, Counting, FakeClock, make_host
 

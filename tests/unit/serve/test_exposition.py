@@ -17,7 +17,8 @@ from hwinfod.core.device import Device
 from hwinfod.core.metric import Kind, Level, Metric
 from hwinfod.core.runner import Runner
 from hwinfod.prometheus import Collector as PrometheusCollector
-from hwinfod.serve.exposition import Format, Renderer, Selection, choose_format
+from hwinfod.serve.exposition import Renderer, Selection, choose_format
+from hwinfod.serve.exposition_lines import Format
 from tests.unit.core.builders import FakeClock, make_host
 
 BYTES = Metric(
