@@ -21,7 +21,9 @@ from tools.openapi import openapi_text  # noqa: E402
 
 def _example() -> str:
     declared = [Declared.of(kind) for kind in collectors.discover()]
-    return example_text(Table([*SETTINGS, *(s for item in declared for s in item.settings())], TITLES))
+    return "# SPDX-License-Identifier: MIT\n# generated: make docs\n" + example_text(
+        Table([*SETTINGS, *(s for item in declared for s in item.settings())], TITLES)
+    )
 
 
 def _metrics() -> str:

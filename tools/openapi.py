@@ -99,7 +99,7 @@ def openapi_text() -> str:
     stream = io.StringIO()
     stream.write("# SPDX-License-Identifier: MIT\n# generated: make docs\n")
     yaml.dump(document(), stream)
-    return stream.getvalue()
+    return "".join(f"{line.rstrip()}\n" for line in stream.getvalue().splitlines())
 
 
 def document() -> dict[str, Any]:

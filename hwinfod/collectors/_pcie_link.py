@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 # A device at work is looked at so often before its link is called degraded: links train anew under load, too.
 _LOOKS = 3
-# What keep-alives and a log file move is no work.
+# What keep-alive messages and a log file move is no work.
 _BUSY_BYTES_PER_SECOND = 1 << 20
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from hwinfod.core.check import Check
     from hwinfod.core.host import Host
     from hwinfod.serve.http.access import WebAccess
+    from hwinfod.serve.web.access import WebConfigFile
     from hwinfod.settings import Settings
     from hwinfod.wire import Faces as WireFaces
 
@@ -42,6 +43,7 @@ class Faces:
         self._servers: list[HttpServer] = []
         self._socket: UnixSocket | None = None
         self._tcp: list[socket.socket] = []
+        self._access: WebConfigFile | None = None
 
     async def open(self) -> None:
         """Opens every listener. Raises UserError where one cannot be had; `close` then closes the others."""
@@ -77,9 +79,10 @@ class Faces:
         path = self._settings[WEB_CONFIG_FILE]
         if path is None:
             return None
-        from hwinfod.serve.web_config import WebConfig  # brings ssl, bcrypt and a YAML parser
+        from hwinfod.serve.web.access import WebConfigFile  # brings ssl, bcrypt and a YAML parser
 
-        return WebConfig(path)
+        self._access = WebConfigFile(path)
+        return self._access
 
     def apply(self, settings: Settings) -> None:
         """Takes reloaded settings; listeners take a restart."""
@@ -117,4 +120,6 @@ class Faces:
             self._socket.remove()
         for server in self._servers:
             await server.close()
+        if self._access is not None:
+            self._access.close()
         self._textfile.stop(_TEXTFILE_SECONDS)
