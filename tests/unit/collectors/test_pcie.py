@@ -10,8 +10,8 @@ from hwinfod.collectors.pcie import ERRORS, LINK_DEGRADED, Pcie
 from hwinfod.core.check import evaluate
 from hwinfod.core.device import Status
 from hwinfod.core.event import EventKind, Severity
+from hwinfod.core.health import State
 from hwinfod.core.metric import Level
-from hwinfod.core.runner import State
 from tests.support.bench import Bench
 from tests.support.sysfs import link, put, put_pci
 
