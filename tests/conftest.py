@@ -32,6 +32,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="write kept outputs anew instead of comparing")
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """A long value is called by its argument's name, so that a test has the same legible name in every run."""
+    return argname if isinstance(val, (str, bytes)) and len(val) > 60 else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     known = set(tiers.names())
     for item in items:
