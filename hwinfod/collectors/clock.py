@@ -117,7 +117,7 @@ class Clock(Collector):
         self.step_group = self.table.bind(_STEP_METRICS)
         self.clocksource = ""
 
-    @beat(seconds=1)
+    @beat(seconds=5)
     def sample(self) -> None:
         try:
             self.timex_group.set(self._read_timex())

@@ -42,7 +42,7 @@ class OomKills(Collector):
     def close(self) -> None:
         self.log.close()
 
-    @beat(seconds=1)
+    @beat(seconds=5)
     def sample(self) -> None:
         for record in self.log.read(MARKS):
             found = parse_oom(record.text) if record.is_from_kernel else None

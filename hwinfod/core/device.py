@@ -40,7 +40,8 @@ class Device:
     """One device. `id` is stable (GPU UUID, PCI address, GUID, serial), `kind` what a person calls it ("gpu",
     "disk"), `name` short and for reading. `facts` are strings by name; those that `info` (an INFO metric) has as
     labels become its series, with `id` available as a fact of that name. `missed` says that its loss is a fault
-    (a GPU, a disk) and not the end of something that comes and goes (a veth pair).
+    (a GPU, a disk) and not the end of something that comes and goes (a veth pair). `private` names the facts that
+    the kernel shows to root only.
     """
 
     id: str
@@ -50,6 +51,7 @@ class Device:
     info: Metric | None = None
     parent: str = ""
     missed: bool = False
+    private: frozenset[str] = frozenset()
     status: Status = Status.PRESENT
     version: int = 1
     first_seen_wall_ns: int = 0

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from hwinfod.serve.api.context import ApiContext
     from hwinfod.serve.http.messages import Request, Response
     from hwinfod.serve.http.router import Router
+    from hwinfod.serve.viewer import Viewer
     from hwinfod.wire import (
         Collectors,
         CollectorState,
@@ -43,7 +44,8 @@ def add_routes(router: Router, api: ApiContext) -> None:
     def devices(request: Request) -> Response:
         allow_only(request, ("kind", "status"))
         kind, status = one(request, "kind"), one(request, "status")
-        return api.reply(request, api.viewer(request), lambda: dict(_devices(host, kind, status)))
+        viewer = api.viewer(request)
+        return api.reply(request, viewer, lambda: dict(_devices(host, viewer, kind, status)))
 
     def device(request: Request, id: str) -> Response:  # noqa: A002  the path's word
         allow_only(request, ())
@@ -51,7 +53,7 @@ def add_routes(router: Router, api: ApiContext) -> None:
         found = host.devices.current.get(id)
         if found is None:
             raise Problem(problems.NOT_FOUND, "no device has this id; /v1/devices lists them")
-        return api.reply(request, viewer, lambda: dict(device_record(host, found)))
+        return api.reply(request, viewer, lambda: dict(device_record(host, viewer, found)))
 
     def metrics(request: Request) -> Response:
         allow_only(request, ())
@@ -86,17 +88,19 @@ def _index(host: Host) -> Index:
     }
 
 
-def _devices(host: Host, kind: str, status: str) -> DeviceList:
+def _devices(host: Host, viewer: Viewer, kind: str, status: str) -> DeviceList:
     return {
         "devices": [
-            device_record(host, device)
+            device_record(host, viewer, device)
             for device in sorted(host.devices.current.values(), key=lambda d: (d.kind, d.name, d.id))
             if kind in ("", device.kind) and status in ("", device.status.value)
         ]
     }
 
 
-def device_record(host: Host, device: Device) -> DeviceRecord:
+def device_record(host: Host, viewer: Viewer, device: Device) -> DeviceRecord:
+    """A device as the viewer may see it: serial numbers that the kernel keeps for root are kept for root here."""
+    hidden = frozenset() if viewer.sees_all else device.private
     return {
         "id": device.id,
         "kind": device.kind,
@@ -105,7 +109,7 @@ def device_record(host: Host, device: Device) -> DeviceRecord:
         "parent": device.parent,
         "version": device.version,
         "collector": host.devices.reporter(device.id),
-        "facts": dict(device.facts),
+        "facts": {name: fact for name, fact in device.facts.items() if name not in hidden},
         "first_seen_seconds": device.first_seen_wall_ns / 1e9,
         "status_since_seconds": device.status_since_wall_ns / 1e9,
     }

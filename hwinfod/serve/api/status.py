@@ -14,10 +14,12 @@ from hwinfod.core.event import Severity
 from hwinfod.core.health import State
 from hwinfod.core.supervisor import busy_seconds
 from hwinfod.serve.api.context import allow_only, labels_of, wire_value
+from hwinfod.sources.files import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from hwinfod.core.host import Host
     from hwinfod.serve.api.context import ApiContext
     from hwinfod.serve.http.messages import Request, Response
     from hwinfod.serve.http.router import Router
@@ -43,13 +45,13 @@ def _status(api: ApiContext, viewer: Viewer) -> Status:
     worst = max((severity for severity, _ in problems), default=Severity.INFO)
     oldest = host.ring.oldest_wall_ns()
     now = host.clock.wall_ns()
-    system = next((d.facts for d in host.devices.current.values() if d.kind == "system"), {})
+    distribution, kernel = host.devices.current.get("os"), host.devices.current.get("kernel")
     return {
         "state": _STATES[worst],
         "problems": [problem for _, problem in problems],
-        "hostname": os.uname().nodename,
-        "operating_system": system.get("os", ""),
-        "kernel": system.get("kernel", os.uname().release),
+        "hostname": _hostname(host),
+        "operating_system": distribution.name if distribution else "",
+        "kernel": kernel.name if kernel else "",
         "version": VERSION,
         "instance": host.instance,
         "time_seconds": now / 1e9,
@@ -60,6 +62,11 @@ def _status(api: ApiContext, viewer: Viewer) -> Status:
         "faces": api.faces(),
         "viewer": viewer.kind,
     }
+
+
+def _hostname(host: Host) -> str:
+    """The host's name as its kernel tells it: in a container with the host's /proc it is not our own."""
+    return read_text(host.roots.proc("sys/kernel/hostname")) or os.uname().nodename
 
 
 def _count(api: ApiContext) -> dict[str, int]:

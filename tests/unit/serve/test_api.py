@@ -11,6 +11,7 @@ import pytest
 
 from hwinfod import wire
 from hwinfod.core.check import Check
+from hwinfod.core.device import Device
 from hwinfod.core.event import EventKind, Severity
 from hwinfod.errors import UserError
 from hwinfod.serve import api
@@ -92,6 +93,15 @@ def test_devices_are_found_by_kind_and_id(ask):
     assert ask("/v1/devices/d1")["facts"]["device"] == "sda"
     with pytest.raises(Problem):
         ask("/v1/devices/none")
+
+
+def test_facts_that_the_kernel_keeps_for_root_are_not_for_strangers(ask):
+    private = Device("system", "system", "x", {"serial": "S1", "vendor": "V"}, private=frozenset({"serial"}))
+    ask.host.devices.report("everything", private)
+    assert ask("/v1/devices/system")["facts"] == {"serial": "S1", "vendor": "V"}
+    assert ask("/v1/devices/system", STRANGER)["facts"] == {"vendor": "V"}
+    listed = {d["id"]: d["facts"] for d in ask("/v1/devices", STRANGER)["devices"]}
+    assert listed["system"] == {"vendor": "V"}
 
 
 def test_samples_by_glob_label_level_and_collector(ask):
