@@ -17,7 +17,7 @@ from hwinfod.collectors._rdma_pauses import Pauses
 from hwinfod.collectors._rdma_port import plan
 from hwinfod.collectors._rdma_watch import PortWatch
 from hwinfod.core.table import Groups
-from hwinfod.errors import Absent, HwinfodError
+from hwinfod.errors import Absent, Gone, HwinfodError, NotProvided
 from hwinfod.sources.ethtool import EthtoolSocket
 from hwinfod.sources.nldev.client import Client
 from hwinfod.sources.nldev.devices import parse_summary
@@ -65,6 +65,7 @@ class Reader:
         owned.callback(ethtool.close)
         self.pauses = Pauses(ethtool, collector.tables["pauses"], collector.skip)
         self._ports: dict[str, _PortColumns] = {}
+        self._suspect: set[str] = set()
         self._counts: dict[str, dict[str, int]] = {}
         self._totals = Groups(self._table, _total_columns)
         self.follow()
@@ -82,13 +83,19 @@ class Reader:
         self._owned.close()
 
     def sample(self) -> None:
-        if self._inventory.has_changed():
+        if self._inventory.has_changed() or self._suspect:
             self.follow()
+        suspect, self._suspect = self._suspect, set()
         now = self._host.clock.monotonic()
         for title, columns in self._ports.items():
             self._collector.step(title)
             try:
                 columns.sample(now)
+            except (Gone, NotProvided) as error:
+                # the device may have left and come back under its name: looked at anew before this is trouble
+                self._suspect.add(title)
+                if title in suspect:
+                    self._collector.skip(title, error)
             except HwinfodError as error:
                 self._collector.skip(title, error)
         self._sample_totals()

@@ -248,10 +248,19 @@ def test_devices_come_and_go(rdma, bench):
 
 def test_a_device_that_came_back_under_another_number(rdma, bench):
     bench.run()
-    rdma.devices["mlx5_0"].index = 7
-    bench.run("facts")
+    rdma.devices["mlx5_0"].index = 7  # between two ticks, so that the directory looks as before
+    assert f"hw_rdma_port_up{{{AT}}}" not in bench.run()
+    assert bench.skipped == {}
     assert bench.run()[f"hw_rdma_hw_counter_total{{{AT},counter=np_cnp_sent}}"] == 7
     assert bench.skipped == {}
+
+
+def test_a_port_that_the_driver_does_not_know_is_said(rdma, bench):
+    bench.run()
+    rdma.devices["mlx5_0"].refuses["PORT_GET"] = errno.EINVAL
+    bench.run()
+    bench.run()
+    assert "PORT_GET" in bench.skipped["mlx5_0/1"]
 
 
 def test_the_kernel_says_that_something_changed(tmp_path, rdma):
