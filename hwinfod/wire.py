@@ -11,7 +11,18 @@ from __future__ import annotations
 from typing import TypedDict, Union
 
 API_VERSION = "v1"
-FEATURES = ("status", "devices", "metrics", "samples", "series", "events", "stream", "collectors", "config")
+FEATURES = (
+    "status",
+    "devices",
+    "metrics",
+    "samples",
+    "series",
+    "events",
+    "stream",
+    "collectors",
+    "config",
+    "inventory",
+)
 
 WireValue = Union[int, float, str, None]  # noqa: UP007  an alias is evaluated, and 3.10 runs it too
 
@@ -120,6 +131,14 @@ class DeviceRecord(TypedDict):
 
 class DeviceList(TypedDict):
     devices: list[DeviceRecord]
+
+
+class Inventory(TypedDict):
+    """Device ids by class: what was accepted as the baseline (null time: nothing yet), and what is here."""
+
+    accepted_seconds: float | None
+    expected: dict[str, list[str]]
+    present: dict[str, list[str]]
 
 
 class MetricRecord(TypedDict):

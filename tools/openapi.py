@@ -17,11 +17,12 @@ from hwinfod._version import VERSION
 
 @dataclass(frozen=True)
 class Operation:
-    """One GET: what it answers, its query parameters with their meaning, the wire type or media type."""
+    """What a path answers, its query parameters with their meaning, the wire type or media type."""
 
     summary: str
     answer: type | str
     parameters: dict[str, str] = field(default_factory=dict)
+    method: str = "get"
 
 
 _LABEL = "NAME=VALUE, VALUE may be a glob; may be repeated."
@@ -74,6 +75,10 @@ OPERATIONS: dict[str, Operation] = {
         {"name": "A glob over metric names.", "collector": "Only of this collector."},
     ),
     "/v1/collectors": Operation("How the collectors fare.", wire.Collectors),
+    "/v1/inventory": Operation("The devices that are expected and those that are here.", wire.Inventory),
+    "/v1/inventory/accept": Operation(
+        "Make the devices of now the ones that are expected (root only).", wire.Inventory, method="post"
+    ),
     "/v1/config": Operation("The settings in force and where each came from; secrets hidden.", wire.Config),
     "/metrics": Operation(
         "Prometheus text 0.0.4, or OpenMetrics 1.0 where Accept prefers it.",
@@ -104,7 +109,7 @@ def openapi_text() -> str:
 
 def document() -> dict[str, Any]:
     schemas: dict[str, Any] = {}
-    paths = {path: {"get": _operation(path, operation, schemas)} for path, operation in OPERATIONS.items()}
+    paths = {path: {operation.method: _operation(path, operation, schemas)} for path, operation in OPERATIONS.items()}
     schemas["HttpProblem"] = {
         "type": "object",
         "description": "RFC 9457.",

@@ -21,7 +21,7 @@ from hwinfod.serve.api.stream import Follower
 from hwinfod.serve.http import Peer, Problem, Request, Router
 from hwinfod.serve.viewer import Viewer
 from hwinfod.settings import SETTINGS, Settings, Table
-from hwinfod.settings.daemon import PRIVACY
+from hwinfod.settings.daemon import PRIVACY, STATE_DIR
 from tests.unit.serve.test_exposition import BYTES, RATIO, sampled
 
 ROOT, STRANGER = Peer(1, 0, 0, ()), Peer(2, 1000, 1000, ())
@@ -36,6 +36,7 @@ TYPES = {
     "/v1/collectors": wire.Collectors,
     "/v1/events": wire.Events,
     "/v1/config": wire.Config,
+    "/v1/inventory": wire.Inventory,
 }
 
 
@@ -50,9 +51,9 @@ def _no_group(monkeypatch):
 class Asker:
     """Asks the routes as a connection would."""
 
-    def __init__(self, privacy="own", checks=()):
+    def __init__(self, privacy="own", checks=(), settings=None):
         self.host = sampled()
-        self.settings = Settings.of(Table(SETTINGS), {PRIVACY: privacy})
+        self.settings = Settings.of(Table(SETTINGS), {PRIVACY: privacy, STATE_DIR: "/nonexistent"} | (settings or {}))
         self.context = ApiContext(self.host, checks, self.settings, lambda: FACES)
         self.router = Router()
         api.add_routes(self.router, self.context)
@@ -82,7 +83,11 @@ def test_a_document_has_the_keys_that_wire_says(ask, path):
 
 
 def test_every_route_is_tried_here(ask):
-    tried = {path.replace("/d1", "/{id}") for path in TYPES} | {"/v1/series", "/v1/stream"}
+    tried = {path.replace("/d1", "/{id}") for path in TYPES} | {
+        "/v1/series",
+        "/v1/stream",
+        "/v1/inventory/accept",
+    }
     assert {route.template for route in ask.router.routes} == tried
 
 
@@ -206,6 +211,32 @@ def test_the_configuration_is_not_for_strangers(ask):
 def test_with_privacy_group_a_stranger_sees_nothing(path):
     with pytest.raises(Problem):
         Asker("group").response(path, STRANGER)
+
+
+def post(ask, path, peer=ROOT):
+    route, _ = ask.router.find("POST", path)
+    return json.loads(route.handler(Request("POST", path, {}, {}, b"", peer, secure=False)).body)
+
+
+def test_root_accepts_the_devices_of_now_and_nobody_else_does(tmp_path):
+    ask = Asker(settings={STATE_DIR: str(tmp_path / "state")})
+    gpu = Device("0000:16:00.0", "gpu", "gpu 0", {})
+    ask.host.devices.report("everything", gpu)
+    assert ask("/v1/inventory") == {"accepted_seconds": None, "expected": {}, "present": {"gpu": [gpu.id]}}
+    with pytest.raises(Problem):
+        post(ask, "/v1/inventory/accept", STRANGER)
+    accepted = post(ask, "/v1/inventory/accept")
+    assert accepted["expected"] == accepted["present"] == {"gpu": [gpu.id]}
+    assert accepted["accepted_seconds"] == ask.host.clock.wall_ns() / 1e9
+    ask.tick()
+    assert ask("/v1/inventory") == accepted
+
+
+def test_an_inventory_that_cannot_be_kept_says_where(tmp_path):
+    (tmp_path / "file").write_text("")
+    ask = Asker(settings={STATE_DIR: str(tmp_path / "file" / "state")})
+    with pytest.raises(UserError, match="cannot keep the inventory in"):
+        post(ask, "/v1/inventory/accept")
 
 
 def test_a_body_is_made_once_until_what_it_shows_changes(ask):
