@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import resource
 from collections import Counter
 from collections.abc import Generator, Iterator
 
@@ -97,6 +98,15 @@ def _tiers_of(item: pytest.Item) -> set[str]:
 def update_golden(request: pytest.FixtureRequest) -> bool:
     """Whether kept outputs are to be written anew (`make golden`)."""
     return bool(request.config.getoption("--update-golden"))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _have_descriptors() -> None:
+    """A thousand clients and their server are one process here; a login shell's soft limit is 1,024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 8192 if hard == resource.RLIM_INFINITY else min(8192, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 @pytest.fixture(autouse=True, scope="session")
