@@ -16,7 +16,7 @@ from hwinfod.core.collector import Collector, beat
 from hwinfod.core.device import Device
 from hwinfod.core.metric import Level
 from hwinfod.core.table import Groups
-from hwinfod.errors import Absent, Gone, ReadError
+from hwinfod.errors import Absent, Gone, ParseError, ReadError
 from hwinfod.sources.interface_counters import open_counters
 from hwinfod.sources.net_interface import LinkFacts, read_interface, read_link, read_state
 
@@ -60,18 +60,21 @@ class Network(Collector):
     @beat(seconds=1)
     def sample(self) -> None:
         """Hardware."""
-        counters = self._read()
+        self._read()
         for name, watch in self.watches.items():
-            self.physical.set(name, (*counters[name], *watch.follow(counters[name])))
+            counters = self._counters(name)
+            if counters is not None:
+                self.physical.set(name, (*counters, *watch.follow(counters)))
         self.physical.sweep()
 
     @beat(seconds=10)
     def virtual(self) -> None:
         """What is not hardware, and hardware given to others. Their facts are those of the first sight."""
-        counters = self._read()
+        self._read()
         for name, interface in self.interfaces.items():
-            if not interface.is_physical:
-                self.others.set(name, (*counters[name], *self._read_state(name), interface.mtu_bytes))
+            counters = None if interface.is_physical else self._counters(name)
+            if counters is not None:
+                self.others.set(name, (*counters, *self._read_state(name), interface.mtu_bytes))
         self.others.sweep()
 
     @beat(seconds=10)
@@ -87,11 +90,11 @@ class Network(Collector):
             self.facts_of.set(name, (self.links[name].bytes_per_second, self.interfaces[name].mtu_bytes))
         self.facts_of.sweep()
 
-    def _read(self) -> dict[str, InterfaceCounters]:
-        """The counters of all interfaces; learns on the way which are new and which have left."""
+    def _read(self) -> None:
+        """Reads the counters of all interfaces; learns on the way which are new and which have left."""
         self.step("read the counters of all interfaces")
-        counters, new = self.counters.read()
-        gone = [name for name in self.interfaces if name not in counters]
+        names, new = self.counters.read()
+        gone = [name for name in self.interfaces if name not in names]
         for name in (*gone, *new):
             self._forget(name)
         for name in new:
@@ -100,7 +103,13 @@ class Network(Collector):
                 self.watches[name] = LinkWatch(self.host, name, _identity(self.interfaces[name]))
         if gone or new:
             self._report()
-        return counters
+
+    def _counters(self, name: str) -> InterfaceCounters | None:
+        try:
+            return self.counters.counters(name)
+        except ParseError as error:
+            self.skip(name, error)
+            return None
 
     def _forget(self, name: str) -> None:
         self.interfaces.pop(name, None)

@@ -11,23 +11,30 @@ import socket
 from typing import TYPE_CHECKING, Protocol
 
 from hwinfod.errors import ParseError, ReadError
-from hwinfod.sources.files import SeqFile, clean_text
-from hwinfod.sources.proc_net_dev import parse_net_dev
-from hwinfod.sources.rtnetlink import StatsSocket
+from hwinfod.sources.files import SeqFile, clean_text, read_file
+from hwinfod.sources.proc_net_dev import parse_counters, split_net_dev
+from hwinfod.sources.rtnetlink import StatsSocket, to_counters
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from hwinfod.core.host import RootPaths
     from hwinfod.sources.proc_net_dev import InterfaceCounters
+    from hwinfod.sources.rtnetlink import LinkStats
 
 _OWN_PROCFS = "/proc"
 
 
 class CounterReader(Protocol):
-    """`read` gives the counters by name and the names that are new; it raises ReadError or ParseError."""
+    """Counters cost more to make sense of than to read, and a node has hundreds of interfaces that are asked for
+    seldom: `read` learns which there are, `counters` makes sense of one."""
 
-    def read(self) -> tuple[dict[str, InterfaceCounters], set[str]]: ...
+    def read(self) -> tuple[Collection[str], set[str]]:
+        """The names of all interfaces, and those that are new. Raises ReadError, ParseError."""
+
+    def counters(self, name: str) -> InterfaceCounters:
+        """As of the last `read`, which named it. Raises ParseError."""
+
     def check_names(self) -> None:
         """Looks for interfaces that were renamed: their counters do not tell."""
 
@@ -38,57 +45,62 @@ class NetlinkCounters:
     """RTM_GETSTATS knows interfaces by index; a name is asked for once an interface."""
 
     def __init__(self, stats: StatsSocket, name_of: Callable[[int], str] = socket.if_indextoname) -> None:
-        self._stats = stats
+        self._socket = stats
         self._name_of = name_of
-        self._names: dict[int, str] = {}
+        self._indexes: dict[str, int] = {}
+        self._stats: dict[int, LinkStats] = {}
         self._new: set[str] = set()
 
-    def read(self) -> tuple[dict[str, InterfaceCounters], set[str]]:
-        by_index = self._stats.read()
-        if by_index.keys() != self._names.keys():
-            self._names = {index: name for index, name in self._names.items() if index in by_index}
-            self._learn(index for index in by_index if index not in self._names)
-        counters = {name: by_index[index] for index, name in self._names.items()}
+    def read(self) -> tuple[Collection[str], set[str]]:
+        self._stats = self._socket.read()
+        known = set(self._indexes.values())
+        if known != self._stats.keys():
+            self._indexes = {name: index for name, index in self._indexes.items() if index in self._stats}
+            self._learn(self._stats.keys() - known)
         new, self._new = self._new, set()
-        return counters, new
+        return self._indexes.keys(), new
+
+    def counters(self, name: str) -> InterfaceCounters:
+        return to_counters(self._stats[self._indexes[name]])
 
     def check_names(self) -> None:
-        self._learn(list(self._names))
+        before, self._indexes = self._indexes, {}
+        self._learn(before.values())
+        self._new = {name for name, index in self._indexes.items() if before.get(name) != index}
 
     def _learn(self, indexes: Iterable[int]) -> None:
-        for index in indexes:
+        for index in sorted(indexes):
             try:
                 # root of any container may name an interface: bytes that are no text stay out of paths and labels
                 name = clean_text(os.fsencode(self._name_of(index)))
             except OSError:
-                self._names.pop(index, None)  # it left just now
-                continue
-            if self._names.get(index) != name:
-                self._names[index] = name
-                self._new.add(name)
+                continue  # it left just now
+            self._indexes[name] = index
+            self._new.add(name)
 
     def close(self) -> None:
-        self._stats.close()
+        self._socket.close()
 
 
 class FileCounters:
     """/proc/net/dev below `path.procfs`, whose names are always right."""
 
     def __init__(self, roots: RootPaths) -> None:
-        self.file = SeqFile(roots.proc("net/dev"))
-        self._known: set[str] = set()
+        self._file = SeqFile(roots.proc("net/dev"))
+        self._lines: dict[str, bytes] = {}
 
-    def read(self) -> tuple[dict[str, InterfaceCounters], set[str]]:
-        counters = parse_net_dev(self.file.read())
-        new = counters.keys() - self._known
-        self._known = set(counters)
-        return counters, new
+    def read(self) -> tuple[Collection[str], set[str]]:
+        before, self._lines = self._lines, split_net_dev(self._file.read())
+        return self._lines.keys(), self._lines.keys() - before.keys()
+
+    def counters(self, name: str) -> InterfaceCounters:
+        return parse_counters(self._lines[name])
 
     def check_names(self) -> None:
         """They need no check."""
 
     def close(self) -> None:
-        self.file.close()
+        self._file.close()
 
 
 def open_counters(roots: RootPaths) -> CounterReader:
@@ -100,6 +112,5 @@ def open_counters(roots: RootPaths) -> CounterReader:
             return NetlinkCounters(stats)
         except (ReadError, ParseError):
             stats.close()  # a sandbox without AF_NETLINK, or a kernel before 4.7
-    file = FileCounters(roots)
-    parse_net_dev(file.file.read())
-    return file
+    split_net_dev(read_file(roots.proc("net/dev")))
+    return FileCounters(roots)

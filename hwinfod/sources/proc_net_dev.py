@@ -36,25 +36,30 @@ class InterfaceCounters(NamedTuple):
     transmit_carrier_errors: int
 
 
-def parse_net_dev(data: bytes) -> dict[str, InterfaceCounters]:
-    """By interface name. Raises ParseError.
+def split_net_dev(data: bytes) -> dict[str, bytes]:
+    """The figures of each line, still bytes, by interface name: a host may have hundreds of veth for each interface
+    that somebody asks for. Raises ParseError.
 
-    A name ends at the last colon: an alias may have one (eth0:1), and no space stands in any.
+    A name ends at the last colon: an alias has one of its own (eth0:1).
     """
     lines = data.splitlines()
     if len(lines) < 2 or b"|" not in lines[1]:
         raise ParseError(f"/proc/net/dev: no header: {data[:60]!r}")
-    return dict(map(_parse_line, lines[2:]))
+    return {clean_text(name): figures for name, _, figures in (line.rpartition(b":") for line in lines[2:])}
 
 
-def _parse_line(line: bytes) -> tuple[str, InterfaceCounters]:
-    name, colon, rest = line.rpartition(b":")
-    words = rest.split()
-    if not colon or len(words) < _COLUMNS:
-        raise ParseError(f"/proc/net/dev: {line[:60]!r}")
+def parse_counters(figures: bytes) -> InterfaceCounters:
+    """The figures of one line. Raises ParseError."""
+    words = figures.split()
+    if len(words) < _COLUMNS:
+        raise ParseError(f"/proc/net/dev: {len(words)} figures in a line, {_COLUMNS} expected")
     try:
         n = list(map(int, words[:_COLUMNS]))
     except ValueError:
-        raise ParseError(f"/proc/net/dev: not a number: {line[:60]!r}") from None
-    counters = InterfaceCounters(n[0], n[8], n[1], n[9], n[2], n[10], n[3], n[11], n[7], n[4], n[5], n[14])
-    return clean_text(name), counters
+        raise ParseError(f"/proc/net/dev: not a number: {figures[:60]!r}") from None
+    return InterfaceCounters(n[0], n[8], n[1], n[9], n[2], n[10], n[3], n[11], n[7], n[4], n[5], n[14])
+
+
+def parse_net_dev(data: bytes) -> dict[str, InterfaceCounters]:
+    """By interface name. Raises ParseError."""
+    return {name: parse_counters(figures) for name, figures in split_net_dev(data).items()}

@@ -43,10 +43,15 @@ _LINK_STATS = struct.Struct("=21Q")  # up to tx_window_errors; newer kernels hav
 _STATS_START = HEADER.size + _STATS_MESSAGE.size
 
 
-class Part(NamedTuple):
-    """What one datagram of the answer brought; `interrupted` when interfaces changed while it was made."""
+# struct rtnl_link_stats64 as far as we read it; `to_counters` makes sense of it where somebody asks.
+LinkStats = tuple[int, ...]
 
-    counters: dict[int, InterfaceCounters]
+
+class Part(NamedTuple):
+    """What one datagram of the answer brought, by interface index; `is_interrupted` when interfaces changed while it
+    was made."""
+
+    stats: dict[int, LinkStats]
     is_last: bool
     is_interrupted: bool
 
@@ -58,9 +63,9 @@ def build_question(sequence: int) -> bytes:
 
 
 def parse_stats(data: bytes, sequence: int) -> Part:
-    """One datagram of the answer to question `sequence`; counters by interface index. Messages of older
-    questions are skipped. Raises ParseError, or a ReadError with which the kernel refused."""
-    counters: dict[int, InterfaceCounters] = {}
+    """One datagram of the answer to question `sequence`. Messages of older questions are skipped. Raises ParseError, or
+    a ReadError with which the kernel refused."""
+    stats: dict[int, LinkStats] = {}
     interrupted = False
     offset, end = 0, len(data)
     while end - offset >= HEADER.size:
@@ -74,14 +79,14 @@ def parse_stats(data: bytes, sequence: int) -> Part:
                 status = parse_status(data[offset + HEADER.size : offset + length]) if length > HEADER.size else 0
                 if status:
                     raise refusal(status, _QUESTION)
-                return Part(counters, True, interrupted)
+                return Part(stats, True, interrupted)
             if kind == RTM_NEWSTATS:
-                _parse_message(data, offset, offset + length, counters)
+                _parse_message(data, offset, offset + length, stats)
         offset += (length + 3) & ~3
-    return Part(counters, False, interrupted)
+    return Part(stats, False, interrupted)
 
 
-def _parse_message(data: bytes, start: int, end: int, counters: dict[int, InterfaceCounters]) -> None:
+def _parse_message(data: bytes, start: int, end: int, stats: dict[int, LinkStats]) -> None:
     if end - start < _STATS_START:
         raise ParseError(f"{_QUESTION}: {end - start} bytes are no statistics")
     index = _STATS_MESSAGE.unpack_from(data, start + HEADER.size)[3]
@@ -93,11 +98,11 @@ def _parse_message(data: bytes, start: int, end: int, counters: dict[int, Interf
         if kind == _IFLA_STATS_LINK_64:
             if length < _ATTRIBUTE.size + _LINK_STATS.size:
                 raise ParseError(f"{_QUESTION}: counters of {length} bytes")
-            counters[index] = _counters(_LINK_STATS.unpack_from(data, start + _ATTRIBUTE.size))
+            stats[index] = _LINK_STATS.unpack_from(data, start + _ATTRIBUTE.size)
         start += (length + 3) & ~3
 
 
-def _counters(s: tuple[int, ...]) -> InterfaceCounters:
+def to_counters(s: LinkStats) -> InterfaceCounters:
     """Sums as /proc/net/dev has them: net/core/net-procfs.c."""
     return InterfaceCounters(
         s[2], s[3], s[0], s[1], s[4], s[5], s[6] + s[15], s[7], s[8], s[14],
@@ -123,35 +128,35 @@ class StatsSocket:
         self._transport: Transport | None = None
         self._sequence = 0
 
-    def read(self) -> dict[int, InterfaceCounters]:
+    def read(self) -> dict[int, LinkStats]:
         """The counters of all interfaces of this network namespace by index. Raises ReadError, ParseError.
 
         Asked again where interfaces came or went meanwhile; at the third time that is good enough.
         """
         try:
             for _ in range(_TRIES):
-                counters, interrupted = self._ask()
+                stats, interrupted = self._ask()
                 if not interrupted:
                     break
-            return counters
+            return stats
         except (ReadError, ParseError):
             self.close()  # what is left of the answer must not meet the next question
             raise
 
-    def _ask(self) -> tuple[dict[int, InterfaceCounters], bool]:
+    def _ask(self) -> tuple[dict[int, LinkStats], bool]:
         if self._transport is None:
             self._transport = self._open()
         self._sequence = self._sequence % 0xFFFFFFFF + 1
-        counters: dict[int, InterfaceCounters] = {}
+        stats: dict[int, LinkStats] = {}
         interrupted = False
         try:
             self._transport.send(build_question(self._sequence))
             while True:
                 part = parse_stats(self._transport.receive(), self._sequence)
-                counters.update(part.counters)
+                stats.update(part.stats)
                 interrupted = interrupted or part.is_interrupted
                 if part.is_last:
-                    return counters, interrupted
+                    return stats, interrupted
         except OSError as error:
             raise from_os_error(error, _QUESTION) from None
 

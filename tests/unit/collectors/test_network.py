@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 from __future__ import annotations
 
+import errno
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +15,8 @@ from hwinfod.core.device import Status
 from hwinfod.core.event import EventKind, Severity
 from hwinfod.core.health import State
 from hwinfod.core.metric import Level
+from hwinfod.errors import ReadError
+from hwinfod.sources.rtnetlink import StatsSocket
 from tests.support.bench import Bench
 from tests.support.netns import ip, isolated
 from tests.support.sysfs import link, put, put_interface, put_pci
@@ -192,6 +196,28 @@ def test_ports_that_share_a_function_are_devices_of_their_own(bench: Bench, mach
     assert set(bench.host.devices.current) == {function, f"{function}/1", f"{function}/ens1child"}
 
 
+def test_a_broken_line_costs_one_interface(bench: Bench, machine: Machine) -> None:
+    machine.lines["ens1"] = [1, 2, 3]
+    machine.show()
+    values = run(bench)
+    assert "hw_network_receive_bytes_total{interface=ens1}" not in values
+    assert values["hw_network_receive_bytes_total{interface=veth1}"] == 100
+    bench.run()
+    assert list(bench.skipped) == ["ens1"]
+
+
+def test_a_kernel_that_stops_answering_is_asked_by_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(Network)
+    bench.run()
+
+    def refuse(_self: StatsSocket) -> None:
+        raise ReadError("rtnetlink RTM_GETSTATS", errno.EPERM)
+
+    monkeypatch.setattr(StatsSocket, "read", refuse)
+    assert [bench.attempt() for _ in range(4)] == [State.FAILING] * 3 + [State.OK]
+    assert any(name.startswith("hw_network_receive_bytes_total") for name in bench.run("virtual"))
+
+
 def test_garbage_fails_and_recovers(bench: Bench, machine: Machine) -> None:
     put(machine.directory / "proc", {"net/dev": b"\xff\x00\n"})
     assert bench.attempt() is State.FAILING
@@ -233,4 +259,23 @@ def test_real_interfaces_come_go_and_change_their_names() -> None:
         assert before[series] <= told["tx"]["packets"] <= after[series]
     ip("link", "del", "dev", "veth0")
     assert names() == {"lo"}
+    bench.runner.close()
+
+
+@pytest.mark.tier("netns")
+@isolated
+def test_interfaces_that_come_and_go_leave_nothing_behind() -> None:
+    bench = Bench(Network)
+
+    def churn(rounds: int) -> tuple[int, int, int]:
+        for number in range(rounds):
+            ip("link", "add", "dev", f"churn{number}", "type", "veth", "peer", "name", f"other{number}")
+            run(bench)
+            ip("link", "del", "dev", f"churn{number}")
+        run(bench)
+        collector = bench.runner._collector
+        assert isinstance(collector, Network)
+        return len(os.listdir("/proc/self/fd")), len(collector.interfaces), len(bench.host.devices.current)
+
+    assert churn(3) == churn(30)
     bench.runner.close()

@@ -5,14 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from hwinfod.errors import Gone, ReadError
+from hwinfod.errors import Gone, ParseError, ReadError
 from hwinfod.sources import interface_counters
 from hwinfod.sources.files import Roots
-from hwinfod.sources.interface_counters import FileCounters, NetlinkCounters, open_counters
+from hwinfod.sources.interface_counters import CounterReader, FileCounters, NetlinkCounters, open_counters
 from hwinfod.sources.proc_net_dev import InterfaceCounters
+from hwinfod.sources.rtnetlink import LinkStats
 from tests.support.sysfs import put
 
 ZERO = InterfaceCounters(*[0] * 12)
+STATS = (0,) * 21
 HEADER = b"Inter-|   Receive\n face |bytes\n"
 LINE = b" eth0: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n"
 
@@ -25,8 +27,8 @@ class Kernel:
         self.unnamed: set[int] = set()
         self.asked = 0
 
-    def read(self) -> dict[int, InterfaceCounters]:
-        return dict.fromkeys(sorted({*self.names, *self.unnamed}), ZERO)
+    def read(self) -> dict[int, LinkStats]:
+        return dict.fromkeys(sorted({*self.names, *self.unnamed}), STATS)
 
     def name_of(self, index: int) -> str:
         self.asked += 1
@@ -37,6 +39,11 @@ class Kernel:
     def close(self) -> None: ...
 
 
+def look(reader: CounterReader) -> tuple[set[str], set[str]]:
+    names, new = reader.read()
+    return set(names), new
+
+
 def reader_of(kernel: Kernel) -> NetlinkCounters:
     return NetlinkCounters(kernel, kernel.name_of)  # type: ignore[arg-type]
 
@@ -44,9 +51,10 @@ def reader_of(kernel: Kernel) -> NetlinkCounters:
 def test_a_name_is_asked_for_once() -> None:
     kernel = Kernel(lo=1, eth0=2)
     reader = reader_of(kernel)
-    assert reader.read() == ({"lo": ZERO, "eth0": ZERO}, {"lo", "eth0"})
-    assert reader.read() == ({"lo": ZERO, "eth0": ZERO}, set())
+    assert look(reader) == ({"lo", "eth0"}, {"lo", "eth0"})
+    assert look(reader) == ({"lo", "eth0"}, set())
     assert kernel.asked == 2
+    assert reader.counters("eth0") == ZERO
 
 
 def test_one_that_came_back_is_new() -> None:
@@ -54,7 +62,7 @@ def test_one_that_came_back_is_new() -> None:
     reader = reader_of(kernel)
     reader.read()
     kernel.names = {1: "lo", 7: "eth0"}
-    assert reader.read() == ({"lo": ZERO, "eth0": ZERO}, {"eth0"})
+    assert look(reader) == ({"lo", "eth0"}, {"eth0"})
 
 
 def test_a_new_name_is_new() -> None:
@@ -62,32 +70,45 @@ def test_a_new_name_is_new() -> None:
     reader = reader_of(kernel)
     reader.read()
     kernel.names[2] = "ens1"
-    assert set(reader.read()[0]) == {"lo", "eth0"}
+    assert look(reader) == ({"lo", "eth0"}, set())
     reader.check_names()
-    assert reader.read() == ({"lo": ZERO, "ens1": ZERO}, {"ens1"})
+    assert look(reader) == ({"lo", "ens1"}, {"ens1"})
+    reader.check_names()
+    assert look(reader) == ({"lo", "ens1"}, set())
+
+
+def test_two_that_swapped_their_names_are_both_new() -> None:
+    kernel = Kernel(eth0=2, eth1=3)
+    reader = reader_of(kernel)
+    reader.read()
+    kernel.names = {2: "eth1", 3: "eth0"}
+    reader.check_names()
+    assert look(reader) == ({"eth0", "eth1"}, {"eth0", "eth1"})
 
 
 def test_one_that_leaves_before_its_name_is_known() -> None:
     kernel = Kernel(lo=1)
     kernel.unnamed = {9}
     reader = reader_of(kernel)
-    assert set(reader.read()[0]) == {"lo"}
+    assert look(reader)[0] == {"lo"}
     kernel.names[9], kernel.unnamed = "late0", set()
-    assert reader.read() == ({"lo": ZERO, "late0": ZERO}, {"late0"})
+    assert look(reader) == ({"lo", "late0"}, {"late0"})
 
 
 def test_names_that_are_no_text_do_not_reach_a_terminal() -> None:
     kernel = Kernel(**{"a\x1b[2J": 1, "b\udcff": 2})
-    assert set(reader_of(kernel).read()[0]) == {"a [2J", "b\N{REPLACEMENT CHARACTER}"}
+    assert look(reader_of(kernel))[0] == {"a [2J", "b\N{REPLACEMENT CHARACTER}"}
 
 
 def test_files_know_their_names(tmp_path: Path) -> None:
     put(tmp_path, {"net/dev": HEADER + LINE})
     reader = FileCounters(Roots(procfs=str(tmp_path)))
-    assert reader.read()[1] == {"eth0"}
-    put(tmp_path, {"net/dev": HEADER + LINE.replace(b"eth0", b"eth1")})
-    counters, new = reader.read()
-    assert (set(counters), new) == ({"eth1"}, {"eth1"})
+    assert look(reader) == ({"eth0"}, {"eth0"})
+    assert reader.counters("eth0").receive_bytes == 1
+    put(tmp_path, {"net/dev": HEADER + LINE.replace(b"eth0", b"eth1") + b"eth2: broken\n"})
+    assert look(reader) == ({"eth1", "eth2"}, {"eth1", "eth2"})
+    with pytest.raises(ParseError):
+        reader.counters("eth2")
     reader.close()
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hwinfod.errors import ParseError, ReadError
 from hwinfod.sources.files import read_file
 from hwinfod.sources.proc_net_dev import parse_net_dev
-from hwinfod.sources.rtnetlink import RTM_NEWSTATS, StatsSocket, build_question, parse_stats
+from hwinfod.sources.rtnetlink import RTM_NEWSTATS, StatsSocket, build_question, parse_stats, to_counters
 from tests.support.netlink import DONE, ERROR, INTERRUPTED, MULTI, attribute
 from tests.support.netns import ip, isolated
 
@@ -72,7 +72,7 @@ def _with_sequence(datagram: bytes, sequence: bytes) -> bytes:
 
 
 def test_counters_are_summed_as_in_proc_net_dev() -> None:
-    one = parse_stats(stats(4), SEQUENCE).counters[4]
+    one = to_counters(parse_stats(stats(4), SEQUENCE).stats[4])
     assert (one.receive_bytes, one.transmit_bytes, one.receive_packets, one.transmit_packets) == (2, 3, 0, 1)
     assert (one.receive_errors, one.transmit_errors, one.transmit_dropped) == (4, 5, 7)
     assert one.receive_dropped == 6 + 15  # and missed
@@ -84,14 +84,14 @@ def test_counters_are_summed_as_in_proc_net_dev() -> None:
 
 def test_an_answer_in_parts() -> None:
     first = parse_stats(stats(1) + stats(2, padded=True), SEQUENCE)
-    assert (sorted(first.counters), first.is_last, first.is_interrupted) == ([1, 2], False, False)
+    assert (sorted(first.stats), first.is_last, first.is_interrupted) == ([1, 2], False, False)
     last = parse_stats(stats(3, flags=MULTI | INTERRUPTED) + done(), SEQUENCE)
-    assert (sorted(last.counters), last.is_last, last.is_interrupted) == ([3], True, True)
+    assert (sorted(last.stats), last.is_last, last.is_interrupted) == ([3], True, True)
 
 
 def test_answers_to_older_questions_are_skipped() -> None:
     part = parse_stats(stats(1, sequence=6) + done(sequence=6) + stats(2), SEQUENCE)
-    assert (list(part.counters), part.is_last) == ([2], False)
+    assert (list(part.stats), part.is_last) == ([2], False)
 
 
 def test_a_refusal_is_an_error() -> None:
@@ -116,7 +116,7 @@ def test_arbitrary_bytes(data: bytes, cut: int) -> None:
             part = parse_stats(candidate, SEQUENCE)
         except (ParseError, ReadError):
             continue
-        assert all(value >= 0 for counters in part.counters.values() for value in counters)
+        assert all(value >= 0 for figures in part.stats.values() for value in to_counters(figures))
 
 
 def test_asks_again_when_interfaces_changed_meanwhile() -> None:
@@ -153,7 +153,7 @@ def test_the_question() -> None:
 def test_the_real_kernel_agrees_with_its_proc_file() -> None:
     reader = StatsSocket()
     before = parse_net_dev(read_file("/proc/net/dev"))
-    ours = {socket.if_indextoname(index): counters for index, counters in reader.read().items()}
+    ours = {socket.if_indextoname(index): to_counters(figures) for index, figures in reader.read().items()}
     after = parse_net_dev(read_file("/proc/net/dev"))
     reader.close()
     assert before.keys() == ours.keys()
@@ -179,9 +179,10 @@ def test_iproute2_agrees() -> None:
     reader.close()
     assert before.keys() == theirs.keys() == after.keys()
     assert len(before) == 301
-    assert sum(counters.receive_packets for counters in before.values()) >= 20
+    assert sum(to_counters(figures).receive_packets for figures in before.values()) >= 20
     for index, told in theirs.items():
-        low, high, receive, transmit = before[index], after[index], told["rx"], told["tx"]
+        low, high = to_counters(before[index]), to_counters(after[index])
+        receive, transmit = told["rx"], told["tx"]
         assert low.receive_bytes <= receive["bytes"] <= high.receive_bytes
         assert low.transmit_bytes <= transmit["bytes"] <= high.transmit_bytes
         assert low.receive_packets <= receive["packets"] <= high.receive_packets
