@@ -109,7 +109,7 @@ class Connection(asyncio.BufferedProtocol):
         if self.state == CLOSING:
             return
         data = bytes(self._listener.receive_buffer[:nbytes])
-        if self.state == IDLE and not self._buffer and not self.outbox.is_full:
+        if self.state == IDLE and not self._buffer:
             head = self._listener.heads.known.get(data)
             if head is not None and not head.body_bytes:
                 self._respond(head, b"")
@@ -120,7 +120,7 @@ class Connection(asyncio.BufferedProtocol):
     def eof_received(self) -> bool:
         """The client sends no more: a half-close, or the first sign that it left."""
         self._has_eof = True
-        if self.secure or self.state == CLOSING or (self.state < BUSY and not self.outbox.is_full):
+        if self.secure or self.state != BUSY:
             return False
         if self._task is not None and (self._is_streaming or self._client_left()):
             self.abort()
@@ -131,9 +131,9 @@ class Connection(asyncio.BufferedProtocol):
 
     def resume_writing(self) -> None:
         self.outbox.resume()
-        if self.state == BUSY and self._task is None and not self.outbox.is_full:
+        if self.state == BUSY and self._task is None:
             self._finish_reply()
-        self._advance()
+            self._advance()
 
     def connection_lost(self, _error: Exception | None) -> None:
         self.state = CLOSING
@@ -167,7 +167,7 @@ class Connection(asyncio.BufferedProtocol):
         """Answer what is in the buffer, as far as it is whole and the client takes the replies."""
         turns = 0
         try:
-            while self.state < BUSY and not self.outbox.is_full:
+            while self.state < BUSY:
                 if turns == _TURN:
                     asyncio.get_running_loop().call_soon(self._advance)
                     break
@@ -250,10 +250,12 @@ class Connection(asyncio.BufferedProtocol):
         self._close_after_reply = not head.keeps_alive
         start, body = self._listener.replies.encode(head, response, close=self._close_after_reply)
         self.outbox.write_body(start, body)
-        if not self.outbox.is_full:
-            self._finish_reply()
+        self._finish_reply()
 
     def _finish_reply(self) -> None:
+        """Go on to the next request, or wait for `resume_writing` while the client has too much to read."""
+        if self.outbox.is_full:
+            return
         if self._close_after_reply:
             self._linger()
         else:

@@ -203,6 +203,35 @@ def test_a_stream_that_fails_is_seen_to_be_broken_and_logged_once(
     assert errors == ["sending a stream failed: RuntimeError"]
 
 
+def test_any_iterator_that_can_be_closed_is(tmp_path: Path) -> None:
+    """A generator would be closed by asyncio too, some time later; another iterator by nobody else."""
+
+    class Endless:
+        closed = False
+
+        def __aiter__(self) -> Endless:
+            return self
+
+        async def __anext__(self) -> bytes:
+            return b"z" * 100_000
+
+        async def aclose(self) -> None:
+            self.closed = True
+
+    async def scenario() -> None:
+        endless = Endless()
+        router = Router()
+        router.add("GET", "/stream", lambda request: Response(200, stream=endless))
+        async with serving(router, tmp_path) as service:
+            client = await open_stream(service)
+            client.writer.transport.pause_reading()
+            await settle()
+            await service.pass_time(1.1)
+            assert endless.closed
+
+    asyncio.run(scenario())
+
+
 def test_closing_the_server_closes_generators(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with streaming(tmp_path) as (source, service):

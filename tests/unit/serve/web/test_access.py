@@ -178,6 +178,27 @@ def test_old_tls_is_refused(files: Files, version: ssl.TLSVersion) -> None:
     asyncio.run(scenario())
 
 
+def test_a_tls_client_that_takes_nothing_is_held_in_bounds_and_cut(files: Files) -> None:
+    async def scenario() -> None:
+        files.write_tls()
+        async with served(files) as service:
+            service.tls = files.trusting()
+            client = await service.connect(limit=1024)
+            client.writer.transport.pause_reading()
+            await client.send(get("/big") * 3)
+            await settle(200)
+            [connection] = service.server._connections
+            assert connection.outbox.is_full
+            assert connection.outbox.unsent_bytes <= service.server.limits.unsent_bytes
+            await service.pass_time(1.0)
+            await service.pass_time(8.0)
+            assert service.server.connection_count == 1
+            await service.pass_time(3.0)
+            assert service.server.connection_count == 0
+
+    asyncio.run(scenario())
+
+
 @pytest.mark.parametrize(
     ("setting", "version", "takes_1_2"),
     [
