@@ -93,7 +93,8 @@ class Network(Collector):
     def _read(self) -> None:
         """Reads the counters of all interfaces; learns on the way which are new and which have left."""
         self.step("read the counters of all interfaces")
-        names, new = self.counters.read()
+        names, found = self.counters.read()
+        new = [name for name in names if name in found]  # in the kernel's order: a set has another at each start
         gone = [name for name in self.interfaces if name not in names]
         for name in (*gone, *new):
             self._forget(name)

@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from tests.fixtures.host import Host
 from tests.support.exposition import TEXT, Exposition, parse
@@ -34,7 +35,15 @@ class Daemon(Program):
     """Its Unix socket, one TCP listener on a port of the kernel's choice, and what it told the service manager."""
 
     def __init__(
-        self, directory: Path, flags: Sequence[str], *, host: Host | None, tcp: bool = True, **environ: str
+        self,
+        directory: Path,
+        flags: Sequence[str],
+        *,
+        host: Host | None,
+        tcp: bool = True,
+        wrapper: Sequence[str] = (),
+        pass_fds: Sequence[int] = (),
+        **environ: str,
     ) -> None:
         self.directory = directory
         self.socket = str(directory / "hwinfod.sock")
@@ -43,18 +52,27 @@ class Daemon(Program):
         command = [sys.executable, "-m", "hwinfod", f"--socket={self.socket}", f"--state-dir={directory / 'state'}"]
         command += host.path_flags if host else []
         command += ["--web.listen-address=127.0.0.1:0"] if tcp else []
-        super().__init__([*command, *flags], environ=clean_environ(NOTIFY_SOCKET=self.notified.path, **environ))
+        environment = clean_environ(NOTIFY_SOCKET=self.notified.path, **environ)
+        super().__init__([*wrapper, *command, *flags], environ=environment, pass_fds=pass_fds)
 
     @classmethod
     @contextlib.contextmanager
     def start(
-        cls, *flags: str, host: Host | None = None, tcp: bool = True, ready: bool = True, **environ: str
+        cls,
+        *flags: str,
+        host: Host | None = None,
+        tcp: bool = True,
+        ready: bool = True,
+        wrapper: Sequence[str] = (),
+        pass_fds: Sequence[int] = (),
+        **environ: str,
     ) -> Iterator[Daemon]:
-        """Started and, unless `ready` is off, ready; gone with its directory at the end of the block."""
+        """Started and, unless `ready` is off, ready; gone with its directory at the end of the block. `wrapper` is
+        a command that prepares something and then becomes the daemon."""
         directory = make_directory("hwinfod")
         daemon = None
         try:
-            daemon = cls(directory, flags, host=host, tcp=tcp, **environ)
+            daemon = cls(directory, flags, host=host, tcp=tcp, wrapper=wrapper, pass_fds=pass_fds, **environ)
             if ready:
                 daemon.wait_ready()
             yield daemon
@@ -66,6 +84,19 @@ class Daemon(Program):
 
     def wait_ready(self) -> None:
         self.wait_until(lambda: self.notified.has("READY", "1"), "READY=1")
+
+    def collectors(self) -> dict[str, Any]:
+        """/v1/collectors, by name."""
+        return {state["name"]: state for state in self.get("/v1/collectors").json()["collectors"]}
+
+    def wait_samples(self, count: int) -> None:
+        """Until every table of every collector has this many samples, or its hardware is not here."""
+
+        def are_there() -> bool:
+            states = [state for state in self.collectors().values() if state["state"] != "absent"]
+            return all(table["sequence"] >= count for state in states for table in state["tables"])
+
+        self.wait_until(are_there, f"{count} samples of each table")
 
     @property
     def tcp_address(self) -> tuple[str, int]:

@@ -83,6 +83,18 @@ def test_hardware_is_standard_and_the_rest_in_detail(bench: Bench) -> None:
     assert all("ens1" in name for name in standard)
 
 
+def test_the_order_is_the_kernels(machine: Machine) -> None:
+    names = [f"veth{number}" for number in range(20)]
+    for name in names:
+        put_interface(machine.sysfs, name, VETH)
+    machine.lines = {name: list(range(16)) for name in names}
+    machine.show()
+    bench = Bench(Network, machine.directory)
+    values = bench.run("virtual")
+    assert list(dict.fromkeys(key.partition("interface=")[2].partition(",")[0].rstrip("}") for key in values)) == names
+    bench.runner.close()
+
+
 def test_the_port_is_a_device_and_the_veth_is_none(bench: Bench) -> None:
     (device,) = bench.host.devices.current.values()
     assert (device.id, device.kind, device.missed) == ("interface:0000:1a:00.0", "interface", True)
