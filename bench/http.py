@@ -102,6 +102,7 @@ async def _serve(kind: str, path: str) -> None:
         router.add("GET", "/metrics", lambda _request: kept)
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(path)
+        listener.listen()
         HttpServer(router, local_policy).start([listener])
     print("ready", flush=True)
     await asyncio.Event().wait()

@@ -14,7 +14,8 @@ _HINTS = {
     errno.EACCES: "ports below 1024 need CAP_NET_BIND_SERVICE",
     errno.EADDRNOTAVAIL: "this host has no such address",
 }
-_BACKLOG = 128
+# Of clients that connect at once; the kernel holds it to net.core.somaxconn.
+_BACKLOG = 1024
 
 
 def parse_listen_address(text: str) -> tuple[str, int]:

@@ -19,7 +19,8 @@ from hwinfod.errors import UserError
 
 # sockaddr_un.sun_path less its NUL: unix(7).
 _PATH_BYTES = 107
-_BACKLOG = 128
+# Of clients that connect at once; the kernel holds it to net.core.somaxconn.
+_BACKLOG = 1024
 
 
 class UnixSocket:

@@ -138,6 +138,7 @@ async def serving(router: Router, where: Path | Sequence[socket.socket], **optio
     if isinstance(where, Path):
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(str(where / "s"))
+        listener.listen(1024)
         where = [listener]
     service = Service(server, clock, where[0].getsockname() if where else None)
     server.start(where)

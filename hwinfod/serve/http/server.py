@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     import ssl
 
 _SWEEP_SECONDS = 1.0
-_BACKLOG = 128
 # Accepted before the clients that are here already have their turn.
 _ACCEPTS = 32
 # Refused clients kept beyond the limit for as long as they read their refusal.
@@ -91,10 +90,9 @@ class HttpServer:
     # Life
 
     def start(self, listeners: Iterable[socket.socket]) -> None:
-        """Listen on bound stream sockets, which are ours to close from now on. The loop must be running."""
+        """Serve on listening stream sockets, which are ours to close from now on. The loop must be running."""
         for listener in listeners:
             listener.setblocking(False)
-            listener.listen(_BACKLOG)
             self._listeners.append(listener)
         self._resume_accepting()
 

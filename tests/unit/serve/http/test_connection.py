@@ -251,6 +251,8 @@ def test_a_refusal_is_read_by_a_client_that_is_still_sending() -> None:
             for _ in range(20):
                 await client.send(b"z" * 65536)
                 await settle(4)
+            [connection] = service.server._connections
+            assert not connection._buffer  # read and dropped
             assert (await client.reply()).status == 413
 
     asyncio.run(scenario())
