@@ -139,3 +139,18 @@ def test_types_and_states_of_queue_pairs_and_connections_agree_with_rdma(device)
 
 def test_an_empty_list_of_shared_receive_queues_is_empty():
     assert records("srq", "rxe0") == []
+
+
+def test_notifications_of_linux_6_12():
+    events = [devices.parse_event(message.payload) for message in captured("monitor_linux_6_12")]
+    assert [(enums.EVENTS[event.kind], event.device, event.interface) for event in events] == [
+        ("register", "rxe9", None),
+        ("netdev_attach", "rxe9", "dummy1"),
+        ("unregister", "rxe8", None),
+    ]
+    assert {event.device_index for event in events} == {3}
+    assert {message.sequence for message in captured("monitor_linux_6_12")} == {0}
+
+
+def test_a_kernel_that_notifies_says_so():
+    assert devices.parse_system(captured("system_linux_6_12")[0].payload) == (1, 1, 0, 1)
