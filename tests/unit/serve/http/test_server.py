@@ -160,6 +160,18 @@ def test_a_server_that_never_started_closes() -> None:
     asyncio.run(HttpServer(routes(), web_policy).close())
 
 
+def test_requests_are_counted(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with serving(routes(), tmp_path) as service:
+            for raw in (get("/") * 3, get("/nowhere"), get("/", "Origin: http://evil"), b"nonsense\r\n"):
+                client = await service.connect()
+                await client.send(raw)
+                assert await client.reader.read(1)
+            assert service.server.request_count == 5
+
+    asyncio.run(scenario())
+
+
 def test_ten_thousand_requests_leave_no_descriptor(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with serving(routes(), tmp_path) as service:
