@@ -60,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str]) -> int:
     parser = build_parser(arguments)
-    options = parser.parse_args(arguments)
+    options = _parse(parser, arguments)
     if not options.command:
         parser.print_help()
         return OK
@@ -70,6 +70,16 @@ def _run(arguments: Sequence[str]) -> int:
     if options.watch is None:
         return int(command.run(client, options, terminal))
     return _watch(lambda: int(command.run(client, options, terminal)), terminal, options.watch)
+
+
+def _parse(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> argparse.Namespace:
+    """As parse_args, but labels may stand behind flags too, which argparse does not take from a list of any length."""
+    options, rest = parser.parse_known_args(arguments)
+    if rest and (not hasattr(options, "labels") or any(word.startswith("-") for word in rest)):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    if rest:
+        options.labels += rest
+    return options
 
 
 def _watch(run: object, terminal: Terminal, seconds: float) -> int:

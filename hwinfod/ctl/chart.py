@@ -29,7 +29,6 @@ def chart(
     else:
         labels = {0: text(high), height - 1: text(low)}
     mark, shade, axis = ("█", "░", "│") if terminal.unicode else ("#", ":", "|")
-    scale = (height - 1) / (high - low)
     rows = []
     for row in range(height):
         level = height - 1 - row
@@ -38,7 +37,7 @@ def chart(
             if bucket is None:
                 cells.append(" ")
                 continue
-            bottom, middle, top = (round((value - low) * scale) for value in bucket)
+            bottom, middle, top = (round((value - low) / (high - low) * (height - 1)) for value in bucket)
             cells.append(mark if level == middle else shade if bottom <= level <= top else " ")
         line = "".join(cells).rstrip()
         rows.append(f"{labels.get(row, ''):>{_LABEL}} {axis}{terminal.paint(line, 'cyan')}")

@@ -32,8 +32,7 @@ class Client:
 
     def request(self, method: str, path: str, query: Mapping[str, str | list[str]] | None = None) -> bytes:
         """The body of an answer. Raises Failure for anything but a 2xx."""
-        with self._open(method, path, query) as connection:
-            reader = connection.makefile("rb")
+        with self._open(method, path, query) as connection, connection.makefile("rb") as reader:
             status, headers = _read_head(reader)
             body = b"".join(_read_body(reader, headers))
         if not 200 <= status < 300:
@@ -42,8 +41,7 @@ class Client:
 
     def lines(self, path: str, query: Mapping[str, str | list[str]] | None = None) -> Iterator[Any]:
         """The records of a stream as they come, for as long as the daemon lives. Raises Failure."""
-        with self._open("GET", path, query) as connection:
-            reader = connection.makefile("rb")
+        with self._open("GET", path, query) as connection, connection.makefile("rb") as reader:
             status, headers = _read_head(reader)
             if status != 200:
                 raise _refusal(status, b"".join(_read_body(reader, headers)))

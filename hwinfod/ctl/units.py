@@ -37,16 +37,16 @@ def short(value: float) -> str:
 def size(value: float) -> str:
     """Bytes with a binary prefix."""
     index = 0
-    while abs(value) >= 1024 and index < len(_BINARY) - 1:
+    while 1024 <= abs(value) < math.inf and index < len(_BINARY) - 1:
         value /= 1024
         index += 1
-    return f"{short(value) if index else int(value)} {_BINARY[index]}"
+    return f"{short(value)} {_BINARY[index]}"
 
 
 def decimal(value: float, unit: str) -> str:
     """Anything else that grows large: 5.1 kW, 2.4 GHz."""
     index = 0
-    while abs(value) >= 1000 and index < len(_DECIMAL) - 1:
+    while 1000 <= abs(value) < math.inf and index < len(_DECIMAL) - 1:
         value /= 1000
         index += 1
     return f"{short(value)} {_DECIMAL[index]}{unit}".rstrip()

@@ -13,12 +13,18 @@ from hwinfod.ctl.terminal import printable
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Mapping
 
     from hwinfod.ctl.client import Client
     from hwinfod.ctl.terminal import Terminal
-    from hwinfod.wire import Samples, Status
+    from hwinfod.wire import Samples, SeriesHistory, Status
 
 _STYLES = {"ok": ("green", "bold"), "warning": ("yellow", "bold"), "critical": ("red", "bold")}
+_RATES = tuple(
+    f"{stem}_{direction}_bytes_total"
+    for stem in ("hw_network", "hw_rdma_port")
+    for direction in ("receive", "transmit")
+)
 _TAGS = {"critical": ("CRIT", "red"), "warning": ("warn", "yellow"), "info": ("note", "cyan")}
 
 
@@ -33,16 +39,28 @@ def run(client: Client, options: argparse.Namespace, terminal: Terminal) -> int:
         write_json(terminal, status)
         return code
     samples: Samples = client.get("/v1/samples", {"level": "standard"})
-    for line in screen(status, Latest(samples["samples"]), terminal):
+    latest = Latest(samples["samples"])
+    rates = {name: _rate(client, name, status["time_seconds"]) for name in _RATES if latest.all(name)}
+    for line in screen(status, latest, rates, terminal):
         terminal.write(line)
     return code
 
 
-def screen(status: Status, latest: Latest, terminal: Terminal) -> list[str]:
+def _rate(client: Client, metric: str, now: float) -> float:
+    """What a counter grew by a second over the last ten, all its series together."""
+    query = {"name": metric, "start": str(now - 10), "end": str(now), "step": "10"}
+    history: SeriesHistory = client.get("/v1/series", query)
+    means = (units.number(series["points"][-1][2]) for series in history["series"] if series["points"])
+    return sum(mean for mean in means if mean is not None)
+
+
+def screen(status: Status, latest: Latest, rates: Mapping[str, float], terminal: Terminal) -> list[str]:
     """The lines, most urgent first."""
     lines = [_headline(status, terminal)]
     lines += _problems(status, terminal)
-    lines += [f"{terminal.paint(f'{name:<4}', 'bold')}  {text}" for name, text in _figures(status, latest) if text]
+    lines += [
+        f"{terminal.paint(f'{name:<4}', 'bold')}  {text}" for name, text in _figures(status, latest, rates) if text
+    ]
     lines += _next(status, terminal)
     return lines
 
@@ -67,12 +85,14 @@ def _problems(status: Status, terminal: Terminal) -> list[str]:
     return lines
 
 
-def _figures(status: Status, latest: Latest) -> list[tuple[str, str]]:
+def _figures(status: Status, latest: Latest, rates: Mapping[str, float]) -> list[tuple[str, str]]:
     return [
+        ("GPU", _gpus(latest)),
+        ("RDMA", _ports("hw_rdma_port", latest, rates)),
         ("CPU", _cpu(latest)),
         ("MEM", _memory(latest)),
         ("DISK", _disks(latest)),
-        ("NET", _network(latest)),
+        ("NET", _ports("hw_network", latest, rates)),
         ("HEAT", _heat(latest)),
         ("self", _self(status, latest)),
     ]
@@ -93,7 +113,7 @@ def _pressure(latest: Latest) -> str:
     """The share of time in which something waited, where that is not nothing."""
     parts = []
     for resource in ("cpu", "memory", "io"):
-        value = latest.value("hw_pressure_waiting_ratio", resource=resource, window="10s")
+        value = latest.value("hw_pressure_some_ratio", resource=resource)
         if value is not None:
             parts.append(f"{resource} {value * 100:.0f}")
     return f"psi {' '.join(parts)}" if parts else ""
@@ -122,16 +142,44 @@ def _disks(latest: Latest) -> str:
     return _joined(parts)
 
 
-def _network(latest: Latest) -> str:
-    up = latest.values("hw_network_up")
-    return f"{sum(up):.0f}/{len(up)} up" if up else ""
+def _ports(stem: str, latest: Latest, rates: Mapping[str, float]) -> str:
+    """Network interfaces or RDMA ports: how many are up, and what goes through them."""
+    up = latest.values(f"{stem}_up")
+    if not up:
+        return ""
+    parts = [f"{sum(up):.0f}/{len(up)} up"]
+    for word, direction in (("rx", "receive"), ("tx", "transmit")):
+        rate = rates.get(f"{stem}_{direction}_bytes_total")
+        if rate is not None:
+            parts.append(f"{word} {units.size(rate)}/s")
+    return _joined(parts)
+
+
+def _gpus(latest: Latest) -> str:
+    up = latest.values("hw_gpu_up")
+    if not up:
+        return ""
+    used = latest.values("hw_gpu_utilization_ratio")
+    parts = [f"{sum(up):.0f}/{len(up)} up"]
+    if used:
+        parts.append(f"{sum(value > 0.05 for value in used)} busy   util {sum(used) / len(used) * 100:.0f} %")
+    total = sum(latest.values("hw_gpu_memory_limit_bytes"))
+    if total:
+        parts.append(f"mem {units.size(sum(latest.values('hw_gpu_memory_usage_bytes')))} of {units.size(total)}")
+    watts = latest.values("hw_gpu_power_watts")
+    if watts:
+        parts.append(units.decimal(sum(watts), "W"))
+    hottest = max(latest.values("hw_gpu_temperature_celsius"), default=None)
+    if hottest is not None:
+        parts.append(f"hot {hottest:.0f} C")
+    return _joined(parts)
 
 
 def _heat(latest: Latest) -> str:
     parts = []
     hottest = latest.highest("hw_temperature_celsius")
     if hottest is not None:
-        where = " ".join(hottest["labels"].get(name, "") for name in ("chip", "sensor")).strip()
+        where = " ".join(hottest["labels"].get(name, "") for name in ("chip", "label")).strip()
         parts.append(f"hottest {float(hottest['value'] or 0):.0f} C {where}")
     watts = latest.values("hw_cpu_package_power_watts")
     if watts:
