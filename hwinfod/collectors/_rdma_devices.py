@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 from typing import TYPE_CHECKING
 
 from hwinfod.collectors._rdma_families import PORT_INFO, SYSTEM_INFO
@@ -12,6 +13,7 @@ from hwinfod.collectors._rdma_port import Port
 from hwinfod.core.device import Device
 from hwinfod.errors import Absent, HwinfodError, ParseError
 from hwinfod.sources.infiniband import list_devices, list_nodes, read_device, read_port_facts
+from hwinfod.sources.infiniband_counters import CounterFiles
 from hwinfod.sources.nldev.devices import parse_device, parse_event, parse_system
 from hwinfod.sources.nldev.enums import COMMAND, EVENTS, NETNS_MODES, word
 from hwinfod.sources.nldev.messages import iter_messages
@@ -33,13 +35,14 @@ _NO_GUID = "0000:0000:0000:0000"
 
 class Inventory:
     """`devices` by name, `ids` their stable ids, `indexes` their numbers in netlink for those that it shows,
-    `ports` by "device/port". `errors` are the parts of the last look that failed."""
+    `ports` by "device/port", `device_counters` of those whose driver counts by device. `errors` are the parts of the last look that failed."""
 
     def __init__(self, roots: RootPaths, client: Client | None, host: Host) -> None:
         self.devices: dict[str, RdmaDevice] = {}
         self.ids: dict[str, str] = {}
         self.indexes: dict[str, int] = {}
         self.ports: dict[str, Port] = {}
+        self.device_counters: dict[str, CounterFiles] = {}
         self.errors: dict[str, str] = {}
         self._roots = roots
         self._client = client
@@ -67,6 +70,7 @@ class Inventory:
         self.devices = {device.name: device for device in found}
         self.ids = _ids(found)
         self.indexes = self._match(self._read_indexes())
+        self._find_device_counters()
         ports = {}
         for device in found:
             for number in device.ports:
@@ -74,6 +78,15 @@ class Inventory:
                 ports[port.title] = port
         self.ports = ports
         self._host.devices.reconcile(reporter, self._records())
+
+    def _find_device_counters(self) -> None:
+        for name in [name for name in self.device_counters if name not in self.devices]:
+            del self.device_counters[name]
+        for name, device in self.devices.items():
+            if name not in self.device_counters:
+                files = CounterFiles(os.path.join(device.directory, "hw_counters"))
+                if files.names:
+                    self.device_counters[name] = files
 
     def _port(self, device: RdmaDevice, number: int, facts: PortFacts) -> Port:
         index = self.indexes.get(device.name)

@@ -97,15 +97,8 @@ FIXED = (UP, STATE, PHYSICAL_STATE, RATE, LINK_TRANSITIONS, SATURATED)
 
 HW_COUNTER = _counter(
     "hw_rdma_hw_counter_total",
-    "A counter of the driver under the driver's own name; without port, of the whole device.",
-    _HW_COUNTERS,
-    labels=(*_PORT, "counter"),
-    detailed=True,
-)
-PORT_COUNTER = _counter(
-    "hw_rdma_port_counter_total",
-    "A counter of the port's management agent under the kernel's name; data in bytes.",
-    _COUNTERS,
+    "Any counter of a port under the kernel's own name, data in bytes; without port, of the whole device.",
+    f"{_HW_COUNTERS}, {_COUNTERS}",
     labels=(*_PORT, "counter"),
     detailed=True,
 )
@@ -292,7 +285,7 @@ ECN_MARKED = _counter(
 )
 
 METRICS = (
-    *(PORT_INFO, SYSTEM_INFO, *FIXED, HW_COUNTER, PORT_COUNTER),
+    *(PORT_INFO, SYSTEM_INFO, *FIXED, HW_COUNTER),
     *(metric for metric, _ in SINGLE),
     *(metric for metric, _ in LABELLED),
     *(RESOURCES, QPS, MR_BYTES, SCAN_AGE),

@@ -7,7 +7,7 @@ import os
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
-from hwinfod.collectors._rdma_families import HW_COUNTER, LABELLED, PORT_COUNTER, SINGLE
+from hwinfod.collectors._rdma_families import HW_COUNTER, LABELLED, SINGLE
 from hwinfod.errors import NotProvided
 from hwinfod.sources.files import Attribute
 from hwinfod.sources.infiniband import PortFiles
@@ -143,7 +143,8 @@ class Port:
 def plan(
     labels: tuple[str, str], names: tuple[str, ...]
 ) -> tuple[list[Column], Callable[[Sequence[Value]], tuple[Value, ...]]]:
-    """The columns that counters of these names fill, and what picks their values out of a reading."""
+    """The columns that counters of these names fill, and what picks their values out of a reading. Where both
+    directories have a name, the driver's own counter has it: soft-RoCE's link_downed."""
     place_of = {name: place for place, name in enumerate(names)}
     chosen: dict[Column, int] = {}
     for metric, sources in SINGLE:
@@ -154,11 +155,8 @@ def plan(
         for source, value in values.items():
             if source in place_of:
                 chosen.setdefault((metric, (*labels, value)), place_of[source])
-    for name, place in place_of.items():
-        if name.startswith(_PMA):
-            chosen[(PORT_COUNTER, (*labels, name[len(_PMA) :]))] = place
-        else:
-            chosen[(HW_COUNTER, (*labels, name))] = place
+    for name, place in sorted(place_of.items(), key=lambda item: item[0].startswith(_PMA)):
+        chosen.setdefault((HW_COUNTER, (*labels, name.removeprefix(_PMA))), place)
     places = tuple(chosen.values())
     if len(places) < 2:  # itemgetter gives no tuple then
         return list(chosen), lambda values: tuple(values[place] for place in places)

@@ -68,6 +68,7 @@ class Reader:
         self._suspect: set[str] = set()
         self._counts: dict[str, dict[str, int]] = {}
         self._totals = Groups(self._table, _total_columns)
+        self._device_counters = Groups(self._table, self._device_columns)
         self.follow()
 
     def _open_client(self, owned: contextlib.ExitStack) -> Client | None:
@@ -98,6 +99,9 @@ class Reader:
                     self._collector.skip(title, error)
             except HwinfodError as error:
                 self._collector.skip(title, error)
+        for name, files in self._inventory.device_counters.items():
+            self._device_counters.set(name, files.read())
+        self._device_counters.sweep()
         self._sample_totals()
         if self._objects is not None:
             self._collector.step("objects")
@@ -128,6 +132,11 @@ class Reader:
             self._collector.skip(thing, error)
         if not self._inventory.devices:
             raise Absent("no RDMA devices")
+
+    def _device_columns(self, name: str) -> list[Column]:
+        """Counters of a whole device have no port."""
+        names = self._inventory.device_counters[name].names
+        return [(families.HW_COUNTER, (name, "", counter)) for counter in names]
 
     def _sample_totals(self) -> None:
         if self._client is None:

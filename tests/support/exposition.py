@@ -107,10 +107,14 @@ def _check_family(family: Metric) -> None:
         raise Malformed(f"family {family.name} has samples with different labels: {sorted(label_names)}")
 
 
+# A counter of the hardware's counters: the name was agreed on before promtool saw it.
+_AGREED = frozenset({"hw_rdma_hw_counter_total metric name should not include type 'counter'"})
+
+
 def lint(body: bytes) -> list[str]:
     """What `promtool check metrics` complains of (tier prometheus). It reads text 0.0.4."""
     done = run("promtool", "check", "metrics", stdin=body)
     complaints = (done.stdout + done.stderr).decode().splitlines()
     if done.returncode not in (0, 3) or (done.returncode == 3) != bool(complaints):
         raise Malformed(f"promtool exited with {done.returncode}: {complaints}")
-    return complaints
+    return [complaint for complaint in complaints if complaint not in _AGREED]

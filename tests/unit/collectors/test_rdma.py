@@ -57,11 +57,18 @@ def test_every_counter_under_its_own_name_and_some_in_families(bench):
     values = bench.run()
     for name, value in HW.items():
         assert values[f"hw_rdma_hw_counter_total{{{AT},counter={name}}}"] == value
-    assert values[f"hw_rdma_port_counter_total{{{AT},counter=port_rcv_data}}"] == 4000
+    assert values[f"hw_rdma_hw_counter_total{{{AT},counter=port_rcv_data}}"] == 4000
     assert values[f"hw_rdma_retransmits_total{{{AT},cause=sequence_error}}"] == 2
     assert values[f"hw_rdma_congestion_total{{{AT},kind=cnp_sent}}"] == 7
     assert values[f"hw_rdma_port_errors_total{{{AT},error=symbol_error}}"] == 1
     assert values[f"hw_rdma_port_errors_total{{{AT},error=rnr_nak_retry_err}}"] == 0
+
+
+def test_counters_of_a_whole_device_have_no_port(tmp_path, rdma, bench):
+    put(tmp_path / "sys/class/infiniband/mlx5_0/hw_counters", {"lifespan": 10, "completed_cmds": 12})
+    values = bench.run()
+    assert values["hw_rdma_hw_counter_total{device=mlx5_0,port=,counter=completed_cmds}"] == 12
+    assert not any("lifespan" in name for name in values)
 
 
 def test_without_netlink_sysfs_says_the_same(tmp_path, rdma, bench):
