@@ -35,7 +35,8 @@ _NO_GUID = "0000:0000:0000:0000"
 
 class Inventory:
     """`devices` by name, `ids` their stable ids, `indexes` their numbers in netlink for those that it shows,
-    `ports` by "device/port", `device_counters` of those whose driver counts by device. `errors` are the parts of the last look that failed."""
+    `ports` by "device/port", `device_counters` of drivers that count by device; `errors` are the parts of the last
+    look that failed."""
 
     def __init__(self, roots: RootPaths, client: Client | None, host: Host) -> None:
         self.devices: dict[str, RdmaDevice] = {}
