@@ -241,6 +241,14 @@ def test_no_network_at_all(tmp_path: Path) -> None:
     assert Bench(Network, tmp_path).attempt() is State.ABSENT
 
 
+def until_up(name: str) -> None:
+    """The kernel's linkwatch runs when it has time for it. Each look takes milliseconds: seconds in all."""
+    for _ in range(2000):
+        if json.loads(ip("-j", "link", "show", "dev", name))[0]["operstate"] == "UP":
+            return
+    raise AssertionError(f"{name} did not come up")
+
+
 @pytest.mark.tier("netns")
 @isolated
 def test_real_interfaces_come_go_and_change_their_names() -> None:
@@ -257,6 +265,7 @@ def test_real_interfaces_come_go_and_change_their_names() -> None:
     assert bench.values("virtual")["hw_network_up{interface=veth0}"] == 0
     assert bench.values("virtual")["hw_network_mtu_bytes{interface=veth0}"] == 1400
     ip("link", "set", "dev", "veth1", "up")
+    until_up("veth0")
     assert bench.run("virtual")["hw_network_up{interface=veth0}"] == 1
     ip("link", "set", "dev", "veth1", "down")
     ip("link", "set", "dev", "veth1", "name", "renamed1")
