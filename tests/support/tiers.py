@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import os
+import resource
 import shutil
 import subprocess
 from collections.abc import Callable, Iterable
@@ -17,6 +18,7 @@ from pathlib import Path
 
 from tests.support import memory_cgroup, pythons
 
+DESCRIPTORS = 4096
 PACKAGES = Path(__file__).parent.parent / "apt-packages.txt"
 _PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin", "/sbin"])
 
@@ -65,6 +67,12 @@ def _lack_of_root() -> Lack | None:
     return None if os.geteuid() == 0 else Lack("root")
 
 
+def _lack_of_descriptors() -> Lack | None:
+    """A thousand clients and their server are one process in the tests; conftest.py takes what `ulimit -H` allows."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    return None if hard == resource.RLIM_INFINITY or hard >= DESCRIPTORS else Lack(f"ulimit -Hn {DESCRIPTORS}")
+
+
 def _lack_of_namespaces() -> Lack | None:
     """Making a network interface needs a namespace of our own, which a container may refuse even to root."""
     command = ["unshare", "--net", "ip", "link", "add", "dev", "tier0", "type", "veth"]
@@ -95,6 +103,7 @@ def _lacks() -> dict[str, Callable[[], Lack | None]]:
     for tier, packages in parse_packages(PACKAGES.read_text()).items():
         probes[tier] = [functools.partial(lack_of_packages, packages)]
     probes["root"] = [_lack_of_root]
+    probes["descriptors"] = [_lack_of_descriptors]
     probes["fuse"] = [_lack_of_fuse]
     probes["memcg"] = [_lack_of_memory_cgroup]
     probes["netns"].append(_lack_of_namespaces)

@@ -75,6 +75,7 @@ def test_when_none_is_idle_the_new_one_is_told(on_tcp: bool, tmp_path: Path) -> 
     asyncio.run(scenario())
 
 
+@pytest.mark.tier("descriptors")
 def test_a_thousand_idle_clients_cost_a_hundred_and_twenty_eight_places(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with serving(routes(), tmp_path) as service:
@@ -120,6 +121,7 @@ def test_out_of_descriptors_is_said_once_and_survived(
     assert said == ["accepting connections failed: OSError", "accepting connections works again"]
 
 
+@pytest.mark.tier("descriptors")
 def test_closing_takes_a_thousand_connections_at_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     before = set(os.listdir("/proc/self/fd"))
