@@ -121,7 +121,10 @@ class Network(Collector):
 
     def _look_at(self, name: str) -> None:
         self.step(f"read the facts of {name}")
-        interface = self.interfaces[name] = read_interface(self.roots, name)
+        interface = read_interface(self.roots, name)
+        if interface.index is None and name in self.interfaces:
+            return  # it left just now, and the next read of the counters will say so
+        self.interfaces[name] = interface
         if interface.kind in _LISTED:
             self.links[name] = read_link(self.roots, name)
 

@@ -184,6 +184,7 @@ def test_an_interface_that_leaves_between_listing_and_reading(bench: Bench, mach
     assert "hw_network_up{interface=ens1}" not in values
     assert "hw_network_up{interface=veth1}" not in values
     assert values["hw_network_receive_bytes_total{interface=veth1}"] == 100
+    assert not any("ens1" in name for name in bench.values("virtual")), "what leaves does not become something else"
 
 
 def test_a_bond_names_its_members(bench: Bench, machine: Machine) -> None:
