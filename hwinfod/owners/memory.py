@@ -13,12 +13,11 @@ V = TypeVar("V")
 class Memory(Generic[K, V]):
     """A dictionary of at most `limit` entries. Looking at one keeps it. For one thread."""
 
-    __slots__ = ("_entries", "_limit", "forgotten")
+    __slots__ = ("_entries", "_limit")
 
     def __init__(self, limit: int) -> None:
         self._entries: OrderedDict[K, V] = OrderedDict()
         self._limit = limit
-        self.forgotten = 0
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -34,4 +33,3 @@ class Memory(Generic[K, V]):
         self._entries.move_to_end(key)
         if len(self._entries) > self._limit:
             self._entries.popitem(last=False)
-            self.forgotten += 1

@@ -142,6 +142,10 @@ def test_a_cgroup_is_remembered_after_its_end(host: Host) -> None:
         assert owner is not None
         assert owner.container_id == CONTAINER
     assert processes.owner_of_cgroup(Cgroup(1, SCOPE)) is None
+    host.run(9, SCOPE)
+    host.cgroup(SCOPE).rmdir()
+    assert processes.look(9).cgroup == Cgroup(0, SCOPE)  # removed while it was looked at
+    assert processes.owner_of_cgroup(Cgroup(0, SCOPE)) is not None
 
 
 def test_memory_is_bounded(host: Host) -> None:
@@ -165,7 +169,7 @@ def test_an_unchanged_process_is_described_once(host: Host, monkeypatch: pytest.
     for pid in (7, 8):
         host.run(pid, SCOPE)
     for _ in range(3):
-        assert processes.look(7) == processes.look(7)
+        assert processes.look(7) is processes.look(7)
         processes.look(8)
     assert len(calls) == 1
 

@@ -121,7 +121,7 @@ def test_a_deleted_cgroup() -> None:
 
 def test_an_exiting_process() -> None:
     assert parse_stat(STAT.replace(b"4194560", b"4194564") % b"x").is_exiting
-    assert not parse_stat(STAT % b"x").is_exiting
+    assert not parse_stat(STAT.replace(b"4194560", b"4194561") % b"x").is_exiting
 
 
 @pytest.mark.parametrize(
@@ -133,6 +133,8 @@ def test_an_exiting_process() -> None:
         (b"rw,hidepid=1", ("noaccess", 0)),
         (b"rw,hidepid=invisible,subset=pid", ("invisible", 0)),
         (b"rw,hidepid=off,gid=x", ("", 0)),
+        (b"rw,hidepid=0", ("", 0)),
+        (b"rw,hidepid=4", ("ptraceable", 0)),
     ],
 )
 def test_hidepid(options: bytes, expected: tuple[str, int]) -> None:

@@ -44,6 +44,13 @@ def test_sources_complete_each_other() -> None:
         assert book(*order).name_of(resolve_path(CGROUP)) == CUDA
 
 
+def test_a_container_without_its_pods_name_takes_none_away() -> None:
+    names = book(CUDA, ContainerName(B, "side", "ml", "", UID))
+    found = names.name_of(resolve_path(f"/kubepods/pod{UID}"))
+    assert found is not None
+    assert found.pod == "train-0"
+
+
 def test_a_later_source_is_believed() -> None:
     renamed = ContainerName(A, "web-2")
     assert book(ContainerName(A, "web"), renamed).name_of(resolve_path(f"/docker/{A}")) == renamed
