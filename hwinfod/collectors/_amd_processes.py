@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: MIT
+"""Who uses AMD GPUs: holdings out of what KFD tells of each process."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hwinfod.collectors import _amd_families as amd
+from hwinfod.collectors import _gpu_families as families
+from hwinfod.core.holding import Batch, Holding
+from hwinfod.core.table import Groups
+from hwinfod.errors import HwinfodError
+from hwinfod.sources.files import read_file
+from hwinfod.sources.kfd import list_processes, read_uses
+from hwinfod.sources.process import parse_stat
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from hwinfod.collectors._amd_inventory import AmdGpu
+    from hwinfod.core.host import Host, RootPaths
+    from hwinfod.core.table import Column, Table
+    from hwinfod.sources.kfd import Node, Use
+
+_MICROSECONDS = 1_000_000
+_STAT_LIMIT = 4096
+
+
+class Processes:
+    """Publishes one batch a GPU, partitions included: a partition's part is an amount of its own."""
+
+    def __init__(self, host: Host, table: Table) -> None:
+        self._host = host
+        self._published: set[str] = set()
+        self._counts = Groups(table, _count_columns)
+        self._partitions = Groups(table, _partition_columns)
+
+    def withdraw(self, but: Iterable[str]) -> None:
+        """The holdings of all GPUs but these: they are not read any more."""
+        gone = self._published - set(but)
+        for device in gone:
+            self._host.holdings.withdraw(device)
+        self._published -= gone
+
+    def scan(self, gpus: Mapping[AmdGpu, Callable[[], int | None]]) -> None:
+        """Reads every process once. The GPUs' own figures are read in the same pass."""
+        roots, boottime_ns = self._host.roots, self._host.clock.boottime_ns()
+        gpu_ids = [node.gpu_id for gpu in gpus for node in gpu.nodes]
+        uses = {pid: read_uses(roots, pid, gpu_ids) for pid in list_processes(roots)}
+        starts = {pid: _start_time(roots, pid) for pid, of_process in uses.items() if of_process}
+        for gpu, read_used in gpus.items():
+            used = read_used()
+            holdings = tuple(
+                Holding(pid, starts[pid], _amounts(gpu, of_process))
+                for pid, of_process in uses.items()
+                if any(node.gpu_id in of_process for node in gpu.nodes)
+            )
+            totals = {} if used is None else {"memory_bytes": float(used)}
+            self._host.holdings.publish(Batch(gpu.uuid, boottime_ns, totals, holdings))
+            self._published.add(gpu.uuid)
+            self._fill(gpu, holdings)
+        self._counts.sweep()
+        self._partitions.sweep()
+
+    def _fill(self, gpu: AmdGpu, holdings: tuple[Holding, ...]) -> None:
+        self._counts.set("\0".join(gpu.labels), (len(holdings),))
+        for node in gpu.nodes if len(gpu.nodes) > 1 else ():
+            held = sum(int(holding.amounts.get(_of_partition(node), 0)) for holding in holdings)
+            self._partitions.set("\0".join((*gpu.labels, str(node.partition))), (held,))
+
+
+def _amounts(gpu: AmdGpu, uses: Mapping[int, Use]) -> dict[str, float]:
+    """Of one process on one board."""
+    parts = [(node, uses[node.gpu_id]) for node in gpu.nodes if node.gpu_id in uses]
+    amounts: dict[str, float] = {"memory_bytes": sum(use.memory_bytes for _, use in parts)}
+    copies = [use.copy_microseconds for _, use in parts if use.copy_microseconds is not None]
+    if copies:
+        amounts["copy_seconds"] = sum(copies) / _MICROSECONDS
+    units = [use.compute_units for _, use in parts if use.compute_units is not None]
+    all_units = sum(node.compute_units for node in gpu.nodes)
+    if units and all_units:
+        amounts["utilization_ratio"] = round(min(sum(units) / all_units, 1.0), 4)
+    if len(gpu.nodes) > 1:
+        amounts.update((_of_partition(node), use.memory_bytes) for node, use in parts)
+    return amounts
+
+
+def _of_partition(node: Node) -> str:
+    return f"partition_{node.partition}_memory_bytes"
+
+
+def _start_time(roots: RootPaths, pid: int) -> int:
+    """0 for a process that ended meanwhile, or one of another PID namespace than ours."""
+    try:
+        return parse_stat(read_file(roots.proc(str(pid), "stat"), _STAT_LIMIT)).start_time_ticks
+    except HwinfodError:
+        return 0
+
+
+def _count_columns(key: str) -> list[Column]:
+    return [(families.PROCESSES, tuple(key.split("\0")))]
+
+
+def _partition_columns(key: str) -> list[Column]:
+    return [(amd.PARTITION_MEMORY_USAGE, tuple(key.split("\0")))]

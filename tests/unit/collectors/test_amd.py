@@ -1,0 +1,277 @@
+# SPDX-License-Identifier: MIT
+"""AMD GPUs on hosts of files: boards, partitions, an APU, sleep, loss, virtual machines, processes."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from hwinfod.collectors.amd import Amd
+from hwinfod.core.device import Status
+from hwinfod.core.event import EventKind
+from hwinfod.core.health import State
+from hwinfod.core.metric import Level
+from tests.fixtures.host.gpus import GIB, Board, GpuHost, gpu_metrics
+from tests.support.bench import Bench
+
+UUID = "GPU-cfc7b4d5b96c0a00"
+G = f"gpu=0,uuid={UUID}"
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> GpuHost:
+    return GpuHost(tmp_path)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(Amd, tmp_path)
+
+
+@pytest.fixture
+def board(host: GpuHost) -> Board:
+    return host.add_instinct(0)
+
+
+def status(bench: Bench, uuid: str = UUID) -> Status:
+    return bench.host.devices.current[uuid].status
+
+
+def test_a_host_without_amd_gpus(bench):
+    assert bench.attempt() is State.ABSENT
+    assert bench.reason == "no PCI devices"
+
+
+def test_a_board_in_base_units(bench, board):
+    values = bench.run()
+    assert {name.removeprefix("hw_gpu_").split("{")[0]: value for name, value in values.items() if "," not in
+            name.partition(",")[2]} == {
+        "up": 1, "utilization_ratio": 0.9, "memory_controller_utilization_ratio": 0.37, "power_watts": 402.5,
+        "energy_joules_total": 1000, "pcie_link_width_lanes": 16, "pcie_link_generation": 5,
+        "memory_limit_bytes": 192 * GIB, "memory_usage_bytes": 100 * GIB, "aperture_limit_bytes": 192 * GIB,
+        "aperture_usage_bytes": 100 * GIB, "host_memory_limit_bytes": 64 * GIB, "host_memory_usage_bytes": GIB,
+        "power_enforced_limit_watts": 750,
+    }  # fmt: skip
+    assert values[f"hw_gpu_temperature_celsius{{{G},sensor=junction}}"] == 51
+    assert values[f"hw_gpu_temperature_celsius{{{G},sensor=vr_soc}}"] == 47
+    assert values[f"hw_gpu_clock_hertz{{{G},clock=graphics}}"] == 2_100_000_000
+    assert values[f"hw_gpu_engine_utilization_ratio{{{G},engine=vcn}}"] == 0.1
+    assert values[f"hw_gpu_xgmi_receive_bytes_total{{{G},link=1}}"] == 7168
+    assert values[f"hw_gpu_xgmi_transmit_bytes_total{{{G},link=7}}"] == 9216
+
+
+def test_what_changes_seldom(bench, board):
+    bench.run()
+    facts = bench.run("facts")
+    assert facts[f"hw_gpu_ecc_errors_total{{{G},type=uncorrected,memory=umc}}"] == 1
+    assert facts[f"hw_gpu_ecc_errors_total{{{G},type=corrected,memory=umc}}"] == 12
+    assert facts[f"hw_gpu_retired_pages{{{G},type=pending}}"] == 1
+    assert facts[f"hw_gpu_power_limit_watts{{{G},limit=maximum}}"] == 750
+    assert facts[f"hw_gpu_temperature_limit_celsius{{{G},limit=memory_critical}}"] == 105
+    assert facts[f"hw_gpu_clock_limit_hertz{{{G},clock=memory}}"] == 1_300_000_000
+    assert facts[f"hw_gpu_pcie_replays_total{{{G}}}"] == 3
+
+
+def test_inventory(bench, board):
+    bench.run()
+    device = bench.host.devices.current[UUID]
+    assert device.name == "0 AMD Instinct MI300X"
+    assert device.parent == "0000:05:00.0"
+    assert device.facts["card_node"] == "/dev/dri/card0"
+    assert device.facts["render_node"] == "/dev/dri/renderD128"
+    assert (device.facts["compute_partition"], device.facts["memory_partition"]) == ("SPX", "NPS1")
+    assert (device.facts["architecture"], device.facts["compute_units"]) == ("gfx942", "304")
+    assert bench.infos() == {
+        f"hw_gpu_info{{{G},vendor=AMD,model=AMD Instinct MI300X,pci=0000:05:00.0,numa_node=0,driver=amdgpu,"
+        "driver_version=6.12.0,vbios=113-M3000100-102,memory=dedicated}"
+    }
+
+
+def test_throttling_is_told_in_seconds(bench, board):
+    def show(ticks: int, power: int) -> None:
+        board.write(gpu_metrics=gpu_metrics("v1_7", accumulation_counter=ticks, ppt_residency_acc=power,
+                                            prochot_residency_acc=0))  # fmt: skip
+
+    show(1000, 100)
+    power, prochot = (f"hw_gpu_throttle_seconds_total{{{G},reason={reason}}}" for reason in ("power", "prochot"))
+    assert bench.run()[power] == 0
+    show(2000, 350)
+    values = bench.run(after=4)
+    assert (values[power], values[prochot]) == (1, 0)
+    assert values[f"hw_gpu_throttled{{{G},reason=power}}"] == 1
+    show(10, 0)  # the firmware began anew: nothing is known of the time between
+    assert bench.run(after=4)[power] == 1
+    show(1010, 1000)
+    assert bench.run(after=1)[power] == 2
+
+
+def test_partitions_are_devices_of_their_board(bench, host):
+    board = host.add_instinct(0, partitions=8)
+    host.use(4711, {board.gpu_ids[0]: 2 * GIB, board.gpu_ids[3]: GIB}, units=19)
+    values, held, facts = bench.run(), bench.run("processes"), bench.run("facts")
+    parts = [d for d in bench.host.devices.current.values() if d.kind == "gpu partition"]
+    assert [(d.id, d.parent, d.facts["render_node"]) for d in parts][3] == (f"{UUID}/3", UUID, "/dev/dri/renderD152")
+    assert len(parts) == 8
+    assert values[f"hw_gpu_partition_utilization_ratio{{{G},partition=7}}"] == 0.9
+    assert held[f"hw_gpu_partition_memory_usage_bytes{{{G},partition=3}}"] == GIB
+    assert held[f"hw_gpu_partition_memory_usage_bytes{{{G},partition=1}}"] == 0
+    assert facts[f"hw_gpu_partition_memory_limit_bytes{{{G},partition=3}}"] == 24 * GIB
+    (holding,) = bench.host.holdings.current[UUID].holdings
+    assert holding.amounts["memory_bytes"] == 3 * GIB
+    assert holding.amounts["partition_3_memory_bytes"] == GIB
+    assert holding.amounts["utilization_ratio"] == 38 / 304
+
+
+def test_a_board_that_is_whole_has_no_partitions(bench, board):
+    assert not any("partition" in name for name in {**bench.run(), **bench.run("processes"), **bench.run("facts")})
+    assert [device.kind for device in bench.host.devices.current.values()] == ["gpu"]
+
+
+def test_processes_are_held_against_the_boards_own_figure(bench, host, board):
+    host.use(4711, {board.gpu_ids[0]: 2 * GIB}, copied=1_500_000, units=76, start=777)
+    host.use(4712, {board.gpu_ids[0]: 0})
+    bench.run()
+    assert bench.run("processes") == {f"hw_gpu_processes{{{G}}}": 1}
+    batch = bench.host.holdings.current[UUID]
+    assert batch.totals == {"memory_bytes": 100 * GIB}
+    (holding,) = batch.holdings
+    assert (holding.pid, holding.start_time_ticks) == (4711, 777)
+    assert holding.amounts == {"memory_bytes": 2 * GIB, "copy_seconds": 1.5, "utilization_ratio": 0.25}
+
+
+def test_a_process_that_ended_has_no_start_time(bench, host, board):
+    host.use(4711, {board.gpu_ids[0]: GIB})
+    shutil.rmtree(host.proc / "4711")
+    bench.run()
+    bench.run("processes")
+    (holding,) = bench.host.holdings.current[UUID].holdings
+    assert holding.start_time_ticks == 0
+
+
+def test_a_radeon(bench, host):
+    host.add_radeon()
+    values, facts = bench.run(), bench.run("facts")
+    g = "gpu=0,uuid=GPU-9c3a1d2b00000001"
+    assert values[f"hw_gpu_utilization_ratio{{{g}}}"] == 0.25
+    assert values[f"hw_gpu_fan_speed_ratio{{{g}}}"] == 0.2
+    assert values[f"hw_gpu_power_average_watts{{{g}}}"] == values[f"hw_gpu_power_watts{{{g}}}"] == 88
+    assert values[f"hw_gpu_engine_utilization_ratio{{{g},engine=media}}"] == 0.5
+    assert values[f"hw_gpu_throttled{{{g},reason=power}}"] == 1
+    assert values[f"hw_gpu_throttled{{{g},reason=current}}"] == 0
+    assert facts[f"hw_gpu_clock_limit_hertz{{{g},clock=graphics}}"] == 2_495_000_000
+    assert facts[f"hw_gpu_temperature_limit_celsius{{{g},limit=edge_emergency}}"] == 105
+
+
+def test_an_apu_has_the_memory_of_the_host(bench, host):
+    host.add_apu()
+    values = bench.run()
+    g = "gpu=0,uuid=pci-0000:c4:00.0"
+    assert values[f"hw_gpu_memory_limit_bytes{{{g}}}"] == 15.5 * GIB
+    assert values[f"hw_gpu_memory_usage_bytes{{{g}}}"] == 1.25 * GIB
+    assert values[f"hw_gpu_utilization_ratio{{{g}}}"] == 0.1234
+    assert bench.host.devices.current["pci-0000:c4:00.0"].facts["memory"] == "unified"
+    bench.run("processes")
+    assert bench.host.holdings.current["pci-0000:c4:00.0"].totals == {"memory_bytes": 1.25 * GIB}
+
+
+def test_an_unknown_table_is_absent_and_said_once(bench, board):
+    board.write(gpu_metrics=b"\x78\x00\x03\x00" + bytes(200))
+    for _ in range(3):
+        values = bench.run()
+    assert f"hw_gpu_energy_joules_total{{{G}}}" not in values
+    assert values[f"hw_gpu_utilization_ratio{{{G}}}"] == 0.01
+    (event,) = [e for e in bench.events() if e.kind is EventKind.DEVICE_CHANGED]
+    assert event.count == 1
+    assert event.text.startswith("gpu 0 AMD Instinct MI300X: gpu_metrics v3.0 of 120 bytes is not known")
+
+
+def test_a_table_that_is_cut_short_costs_the_table(bench, board):
+    board.write(gpu_metrics=gpu_metrics("v1_7")[:100])
+    assert bench.run()[f"hw_gpu_memory_usage_bytes{{{G}}}"] == 100 * GIB
+    assert bench.skipped == {"0000:05:00.0 gpu_metrics": "gpu_metrics v1.7: 100 of 2208 bytes"}
+
+
+def test_a_sleeping_board_is_not_woken(bench, host, board, monkeypatch):
+    host.add_instinct(1)
+    bench.run()
+    board.sleep()
+    read: list[str] = []
+    from hwinfod.collectors._amd_gpu import GpuReader
+
+    for method in ("sample", "look", "read_memory_used"):
+        original = getattr(GpuReader, method)
+        monkeypatch.setattr(
+            GpuReader, method, lambda self, original=original: (read.append(self.gpu.pci.address), original(self))[1]
+        )
+    values = {**bench.run(), **bench.run("facts"), **bench.run("processes")}
+    assert set(read) == {"0000:25:00.0"}
+    assert not any(G in name for name in values)
+    assert status(bench) is Status.SUSPENDED
+    assert bench.skipped == {}
+    board.write(**{"power/runtime_status": "active"})
+    bench.run("facts")
+    assert status(bench) is Status.PRESENT
+    assert bench.run()[f"hw_gpu_up{{{G}}}"] == 1
+
+
+def test_a_board_given_away_keeps_its_name(bench, board):
+    bench.run()
+    board.bind("vfio-pci")
+    bench.run("facts")
+    assert status(bench) is Status.PASSED_THROUGH
+    assert f"hw_gpu_up{{{G}}}" not in bench.run()
+    board.bind("amdgpu")
+    bench.run("facts")
+    assert status(bench) is Status.PRESENT
+    assert bench.run()[f"hw_gpu_up{{{G}}}"] == 1
+
+
+def test_a_board_that_was_given_away_before_the_start(bench, host):
+    board = host.add_instinct(0)
+    board.bind("vfio-pci")
+    bench.run()
+    assert status(bench, "pci-0000:05:00.0") is Status.PASSED_THROUGH
+    assert bench.values("sample") == {}
+
+
+def test_a_lost_board_costs_itself_and_keeps_its_index(bench, host, board):
+    host.add_instinct(1)
+    bench.run()
+    bench.run("processes")
+    shutil.rmtree(board.directory)
+    (host.sys / "bus/pci/devices/0000:05:00.0").unlink()
+    values = bench.run()
+    assert values[f"hw_gpu_up{{{G}}}"] == 0
+    assert values["hw_gpu_up{gpu=1,uuid=GPU-cfc7b4d5b96c0a01}"] == 1
+    assert "does not answer" in bench.skipped["0000:05:00.0"]
+    bench.run("facts")
+    assert status(bench) is Status.LOST
+    assert UUID not in bench.host.holdings.current
+    assert not any(G in name for name in bench.run())
+    shutil.rmtree(host.sys / "class/drm")
+    shutil.rmtree(host.sys / "class/hwmon")
+    host.add_instinct(0)
+    bench.run("facts")
+    assert bench.host.devices.current[UUID].facts["gpu"] == "0"
+    assert bench.run()[f"hw_gpu_up{{{G}}}"] == 1
+
+
+def test_virtual_functions_of_one_board_are_told_apart_by_place(bench, host):
+    first, second = host.add_instinct(0), host.add_instinct(1)
+    second.write(unique_id="cfc7b4d5b96c0a00")
+    bench.run()
+    assert set(bench.host.devices.current) == {UUID, "pci-0000:25:00.0"}
+    assert first.address == "0000:05:00.0"
+
+
+def test_what_the_standard_level_carries_of_a_node_of_eight(bench, host):
+    for number in range(8):
+        host.add_instinct(number)
+    bench.run()
+    count = sum(len(bench.values(table, Level.STANDARD)) for table in ("sample",))
+    bench.run("facts")
+    bench.run("processes")
+    count += sum(len(bench.values(table, Level.STANDARD)) for table in ("facts", "processes"))
+    assert count <= 8 * 45
