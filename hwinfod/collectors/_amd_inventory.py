@@ -188,7 +188,7 @@ def _partitions(gpu: AmdGpu) -> list[Device]:
         return []
     return [
         Device(
-            id=f"{gpu.uuid}/{node.partition}",
+            id=f"{gpu.uuid}:{node.partition}",
             kind=PARTITION_KIND,
             name=f"{gpu.index}/{node.partition} {gpu.model}",
             facts={

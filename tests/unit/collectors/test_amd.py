@@ -112,7 +112,7 @@ def test_partitions_are_devices_of_their_board(bench, host):
     host.use(4711, {board.gpu_ids[0]: 2 * GIB, board.gpu_ids[3]: GIB}, units=19)
     values, held, facts = bench.run(), bench.run("processes"), bench.run("facts")
     parts = [d for d in bench.host.devices.current.values() if d.kind == "gpu partition"]
-    assert [(d.id, d.parent, d.facts["render_node"]) for d in parts][3] == (f"{UUID}/3", UUID, "/dev/dri/renderD152")
+    assert [(d.id, d.parent, d.facts["render_node"]) for d in parts][3] == (f"{UUID}:3", UUID, "/dev/dri/renderD152")
     assert len(parts) == 8
     assert values[f"hw_gpu_partition_utilization_ratio{{{G},partition=7}}"] == 0.9
     assert held[f"hw_gpu_partition_memory_usage_bytes{{{G},partition=3}}"] == GIB
