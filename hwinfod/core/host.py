@@ -11,6 +11,7 @@ from hwinfod.core.activity import Activity
 from hwinfod.core.device import Devices
 from hwinfod.core.event import EventLog
 from hwinfod.core.holding import Holdings
+from hwinfod.core.owner import Attribution
 from hwinfod.core.series import SeriesIndex
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ class Host:
         self.devices = Devices(clock, self.events)
         self.holdings = Holdings()
         self.activity = Activity(clock)
+        self.attribution = Attribution()
         self.own = OwnFigures()
         self.runners: Mapping[str, Sampled] = {}
 

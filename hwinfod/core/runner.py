@@ -45,7 +45,7 @@ class Runner:
         self._settings = settings
         self._collector: Collector | None = None
         self._failures_in_a_row = 0
-        self._skipped_before: dict[str, str] = {}
+        self._skipped: dict[str, dict[str, str]] = {}
 
     @property
     def is_open(self) -> bool:
@@ -94,7 +94,7 @@ class Runner:
         self.health.last_success_wall_ns = self._host.clock.wall_ns()
         self._failures_in_a_row = 0
         self._enter(State.OK, "")
-        self._report_skips()
+        self._report_skips(method)
 
     def _fail(self, error: Exception) -> None:
         self.health.failures += 1
@@ -128,8 +128,11 @@ class Runner:
                 EventKind.COLLECTOR_RECOVERED, Severity.INFO, f"collector {name} works again", key=name
             )
 
-    def _report_skips(self) -> None:
-        skipped, before = self.health.skipped, self._skipped_before
+    def _report_skips(self, method: str) -> None:
+        """What each beat left out is compared with what the same beat left out before."""
+        skipped, before = self.health.skipped, self._skipped.get(method, {})
+        self._skipped[method] = skipped
+        self.health.skipped = {thing: why for each in self._skipped.values() for thing, why in each.items()}
         if skipped == before:
             return
         new = [thing for thing in skipped if thing not in before]
@@ -140,7 +143,6 @@ class Runner:
         back = [thing for thing in before if thing not in skipped]
         if back:
             log.info("%s: read again or gone: %s", self.name, ", ".join(back[:_MOST_SKIPS_LOGGED]))
-        self._skipped_before = skipped
 
     def close(self) -> None:
         """Closes the collector on its own lane: the daemon stops, or the collector was switched off."""

@@ -48,12 +48,11 @@ class SeriesIndex:
             raise ValueError(f"{metric.name} has labels {metric.labels}, got values {labels}")
         key = (metric.name, labels)
         with self._lock:
+            own_level = metric.level if level is None else level
             series = self._living.get(key)
             if series is None:
-                series = Series(next(self._numbers), metric, labels, metric.level if level is None else level)
-                self._living[key] = series
-            elif level is not None:
-                series.level = level
+                series = self._living[key] = Series(next(self._numbers), metric, labels, own_level)
+            series.level = own_level
             return series
 
     def __len__(self) -> int:

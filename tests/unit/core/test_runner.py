@@ -139,6 +139,23 @@ def test_what_is_left_out_is_said_when_it_changes(runner, host, kind, caplog):
     assert [r.levelname for r in caplog.records] == ["WARNING", "WARNING", "INFO"]
 
 
+def test_two_beats_of_a_collector_do_not_contradict_each_other_in_the_log(kind, caplog):
+    caplog.set_level(logging.INFO)
+
+    def facts(self):
+        self.skip("sda", "x")
+
+    facts.beat_seconds = 10
+    kind.facts = facts
+    host = make_host(FakeClock(), kind)
+    runner = Runner(kind, host, None, kind.beats())
+    for _ in range(3):
+        runner.run("sample")
+        runner.run("facts")
+    assert [r.levelname for r in caplog.records] == ["WARNING"]
+    assert runner.health.skipped == {"sda": "x"}
+
+
 def test_a_thousand_sick_things_do_not_flood_the_log(runner, kind, caplog):
     caplog.set_level(logging.INFO)
     normal = kind.sample

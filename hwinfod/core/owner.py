@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: MIT
+"""Owners as faces see them: who holds which part of which device, by the latest pass of attribution."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LABELS = ("owner", "kind", "namespace", "pod", "container", "job_id", "unit")
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """One process's part of one device. `name` is the process's own and hostile; `pid` 0 is the kernel."""
+
+    device: str
+    pid: int
+    start_time_ticks: int
+    name: str
+    uid: int
+    amounts: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerRecord:
+    """A pod, container, job, unit, session or user that holds something.
+
+    `id` is stable while the owner lives and unique on this host, `label` what a person calls it. `labels` are the
+    values of LABELS, "" where one does not apply. `identity` is what the cgroup says beyond them (pod_uid,
+    container_id, runtime ...). `uid` is the user of its processes, -1 where they have several.
+    """
+
+    id: str
+    label: str
+    labels: tuple[str, ...]
+    identity: Mapping[str, str]
+    uid: int
+    since_boottime_ns: int
+    holders: tuple[Holder, ...]
+
+    def totals(self, device: str) -> dict[str, float]:
+        """The amounts that it holds of one device, over all its processes."""
+        sums: dict[str, float] = {}
+        for holder in self.holders:
+            if holder.device == device:
+                for name, amount in holder.amounts.items():
+                    sums[name] = sums.get(name, 0) + amount
+        return sums
+
+
+@dataclass(frozen=True, slots=True)
+class Attribution:
+    """One pass. `unattributed_bytes` is by device what it uses and no owner holds; `blind` says why processes may
+    be there that were not seen; `boottime_ns` when the pass was made, 0 before the first."""
+
+    boottime_ns: int = 0
+    owners: Mapping[str, OwnerRecord] = field(default_factory=lambda: MappingProxyType({}))
+    unattributed_bytes: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    blind: tuple[str, ...] = ()
