@@ -80,6 +80,14 @@ def test_every_address_of_a_name_is_taken(monkeypatch: pytest.MonkeyPatch) -> No
         assert [each.getsockname()[0] for each in opened] == ["127.0.0.2", "127.0.0.3"]
 
 
+def test_all_addresses_of_a_name_or_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that was opened before another failed is closed: a socket left open would be reported at the test's end."""
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, 0)) for host in ("127.0.0.2", "192.0.2.1")]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    with pytest.raises(UserError, match="cannot listen on name:0"):
+        open_tcp_sockets("name:0")
+
+
 def test_a_taken_port_says_so_and_leaves_nothing_open() -> None:
     with listening("127.0.0.1:0") as [first]:
         port = first.getsockname()[1]

@@ -145,6 +145,13 @@ def test_the_lock_is_not_kept(tmp_path: Path, opened: list[UnixSocket]) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+def test_a_planted_lock_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "s.lock").symlink_to(tmp_path / "made by us")
+    with pytest.raises(UserError, match="cannot listen at"):
+        open_unix_socket(str(tmp_path / "s"))
+    assert not (tmp_path / "made by us").exists()
+
+
 def test_the_file_is_removed_at_the_end(tmp_path: Path) -> None:
     ours = open_unix_socket(str(tmp_path / "s"))
     ours.remove()
@@ -206,6 +213,15 @@ def test_a_strangers_link_to_our_directory_is_refused(tmp_path: Path) -> None:
     os.lchown(tmp_path / "planted", 1234, 1234)
     with pytest.raises(UserError, match="not safe"):
         open_unix_socket(str(tmp_path / "planted" / "s"))
+
+
+@pytest.mark.tier("root")
+def test_our_link_to_a_strangers_directory_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "theirs").mkdir()
+    os.chown(tmp_path / "theirs", 1234, 1234)
+    (tmp_path / "link").symlink_to(tmp_path / "theirs")
+    with pytest.raises(UserError, match="not safe"):
+        open_unix_socket(str(tmp_path / "link" / "s"))
 
 
 @pytest.mark.parametrize(("mode", "safe"), [(0o777, False), (0o1777, True), (0o775, True), (0o755, True)])

@@ -395,6 +395,20 @@ def test_a_reset_in_the_middle_of_a_reply_is_quiet(path: str) -> None:
     asyncio.run(scenario())
 
 
+def test_many_replies_to_a_client_that_left_are_quiet(tmp_path: Path) -> None:
+    """asyncio warns of each write after the fifth to a connection that is lost and not yet told so."""
+
+    async def scenario() -> None:
+        async with unix(tmp_path) as (service, _):
+            with socket.socket(socket.AF_UNIX) as client:
+                client.connect(service.address)
+                client.sendall(get("/nowhere") * 16)
+            await settle()
+            await service.emptied()
+
+    asyncio.run(scenario())
+
+
 def test_a_handler_that_cancels_itself_ends_its_connection(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with unix(tmp_path) as (service, routes):

@@ -99,8 +99,10 @@ def test_out_of_descriptors_is_said_once_and_survived(
             await settle()
             accept = socket.socket.accept
             broken = True
+            tries: list[socket.socket] = []
 
             def failing(self: socket.socket) -> Any:
+                tries.append(self)
                 if broken:
                     raise OSError(errno.EMFILE, "too many open files")
                 return accept(self)
@@ -110,8 +112,10 @@ def test_out_of_descriptors_is_said_once_and_survived(
             await waiting.send(get("/"))
             await settle()
             assert await idle.rest() == b""  # its descriptor is needed more elsewhere
+            assert len(tries) == 1  # not again and again: the client is still there to be accepted
             service.server._tick()
             await settle()
+            assert len(tries) == 2
             broken = False
             service.server._tick()
             assert (await waiting.reply()).status == 200
@@ -133,8 +137,10 @@ def test_closing_takes_a_thousand_connections_at_once(tmp_path: Path, caplog: py
                 await client.send([b"", b"GET", get("/"), get("/never")][number % 4])
             await settle()
             assert service.server.connection_count == 1000
+            with_both_ends = len(os.listdir("/proc/self/fd"))
             await service.server.close()
             assert service.server.connection_count == 0
+            assert len(os.listdir("/proc/self/fd")) == with_both_ends - 1001  # at once: our ends, and the listener
             with pytest.raises(ConnectionRefusedError):
                 await service.connect()
             for client in clients:
