@@ -25,6 +25,10 @@ class Notifier:
             from sdnotify import SystemdNotifier  # 1.5 MiB that a run in the foreground does not need
 
             self._notifier = SystemdNotifier()
+            if self._notifier.socket is not None:
+                # Ten messages that nobody reads fill it (net.unix.max_dgram_qlen), and the eleventh would hold the loop
+                # and with it every client. What a manager that hangs does not hear is dropped.
+                self._notifier.socket.setblocking(False)
         self.watchdog_seconds = _watchdog_seconds(environ)
 
     def ready(self, status: str) -> None:
