@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: MIT
+"""The textfile of the real daemon: node_exporter reads it, and whatever the directory does costs only itself."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.fixtures.host import Host
+from tests.support.daemon import Daemon, make_directory
+from tests.support.exposition import TEXT, Exposition, Labels, parse
+from tests.support.peers import NodeExporter
+from tests.support.tmpfs import Tmpfs
+
+_EVERY_SECOND = ("--textfile.interval=1s", "--collector.daemon.interval=200ms")
+
+
+@pytest.fixture
+def directory() -> Iterator[Path]:
+    directory = make_directory("textfile")
+    yield directory
+    shutil.rmtree(directory)
+
+
+def flags(directory: Path) -> list[str]:
+    return [f"--textfile.directory={directory}", *_EVERY_SECOND]
+
+
+def read(directory: Path) -> Exposition:
+    """The file, strictly parsed: torn in the middle it would not end in a line's end, or lack HELP or TYPE."""
+    return parse((directory / "hwinfod.prom").read_bytes(), TEXT)
+
+
+@pytest.mark.tier("node-exporter")
+def test_node_exporter_serves_what_the_daemon_serves(host: Host, directory: Path) -> None:
+    """The host stands still: what differs between two readings is the daemon's own."""
+    textfile = f"--collector.textfile.directory={directory}"
+    exporter = ("--collector.disable-defaults", "--collector.textfile", textfile)
+    with (
+        Daemon.start(*flags(directory), "--textfile.duplicates", host=host) as daemon,
+        NodeExporter.start(*exporter) as node_exporter,
+    ):
+
+        def are_equal() -> bool:
+            ours, theirs = hardware(daemon.scrape()), hardware(node_exporter.scrape())
+            return len(ours) > 500 and ours == theirs
+
+        daemon.wait_until(are_equal, "the same samples in both")
+        assert node_exporter.scrape().value("node_textfile_scrape_error") == 0
+
+
+def hardware(read: Exposition) -> dict[tuple[str, Labels], float]:
+    """The samples of the fixture, without those of this machine's clock and file systems."""
+    own = ("hw_clock_", "hw_filesystem_")
+    return {k: v for k, v in read.samples.items() if k[0].startswith("hw_") and not k[0].startswith(own)}
+
+
+def test_what_node_exporter_has_is_left_out_unless_wanted(host: Host, directory: Path) -> None:
+    everything = make_directory("everything")
+    has = {kind.name for kind in discover() if kind.in_node_exporter}
+    assert {"cpu", "memory", "disks", "network"} <= has
+    try:
+        with (
+            Daemon.start(*flags(directory), host=host) as daemon,
+            Daemon.start(*flags(everything), "--textfile.duplicates", host=host) as duplicating,
+        ):
+            duplicates = {m["name"] for m in daemon.get("/v1/metrics").json()["metrics"] if m["collector"] in has}
+            duplicating.wait_samples(1)
+            standard = {name for name, _ in duplicating.scrape().samples}
+
+            def written(where: Path) -> set[str]:
+                return {name for name, _ in read(where).samples} if (where / "hwinfod.prom").exists() else set()
+
+            daemon.wait_until(lambda: written(directory) == standard - duplicates, "the families left")
+            duplicating.wait_until(lambda: written(everything) == standard, "all families")
+            assert "hw_memory_limit_bytes" in standard & duplicates
+    finally:
+        shutil.rmtree(everything)
+
+
+@pytest.mark.tier("root")
+def test_a_directory_that_takes_nothing_costs_the_textfile_only(host: Host) -> None:
+    with Tmpfs.mounted("2m") as small:
+        directory, away = small.directory / "textfiles", small.directory / "away"
+        directory.mkdir()
+        with Daemon.start(*flags(directory), host=host) as daemon:
+            trouble = Trouble(daemon, directory)
+            trouble.live_through("No space left on device", small.fill, small.empty)
+            trouble.live_through("Read-only file system", lambda: small.remount("ro"), lambda: small.remount("rw"))
+            vanish, come_back = lambda: directory.rename(away), lambda: away.rename(directory)
+            trouble.live_through("No such file or directory", vanish, come_back, kept_in=away)
+            assert daemon.stop() == 0
+        assert os.listdir(directory) == [], "what a clean stop leaves is scraped for ever"
+
+
+class Trouble:
+    """A daemon and the directory that its textfile is in."""
+
+    def __init__(self, daemon: Daemon, directory: Path) -> None:
+        self._daemon = daemon
+        self._directory = directory
+
+    def live_through(
+        self, reason: str, plant: Callable[[], object], mend: Callable[[], object], kept_in: Path | None = None
+    ) -> None:
+        """`kept_in` is where the old file lies meanwhile."""
+        daemon = self._daemon
+        file = self._directory / "hwinfod.prom"
+        kept = (kept_in or self._directory) / "hwinfod.prom"
+        daemon.wait_until(file.exists, "textfile")
+        plant()
+        inode, content = kept.stat().st_ino, kept.read_bytes()
+        runs, errors = daemon.collectors()["load"]["runs"], self._errors()
+        daemon.wait_until(lambda: self._errors() >= errors + 2, f"errors: {reason}")
+        assert (kept.stat().st_ino, kept.read_bytes()) == (inode, content)
+        assert [name for name in os.listdir(kept.parent) if name != kept.name] == []
+        assert daemon.output().count(reason) == 1, daemon.output()
+        assert daemon.collectors()["load"]["runs"] > runs
+        assert reason in self._told()
+        mend()
+        daemon.wait_until(lambda: file.stat().st_ino != inode, f"textfile after: {reason}")
+        daemon.wait_until(lambda: self._told() == "", f"end of: {reason}")
+        assert read(self._directory).samples
+
+    def _errors(self) -> float:
+        return self._daemon.scrape().value("hwinfod_textfile_write_errors_total")
+
+    def _told(self) -> str:
+        return str(self._daemon.get("/v1/status").json()["faces"]["textfile_trouble"])
