@@ -12,7 +12,6 @@ from statistics import median
 
 from bench.cost import IN_MEMORY
 from bench.report import Line
-from hwinfod import collectors
 from hwinfod.core.block import Row
 from hwinfod.core.catalog import catalog_of
 from hwinfod.core.clock import Clock
@@ -21,7 +20,7 @@ from hwinfod.core.metric import Kind, Metric
 from hwinfod.core.ring import BLOCK_ROWS, Ring
 from hwinfod.core.runner import Runner
 from hwinfod.core.series import Layout, SeriesIndex
-from hwinfod.engine import Declared
+from hwinfod.engine import Declared, discover
 from hwinfod.settings import SETTINGS, Settings, Table
 from hwinfod.sources.files import Roots
 from tests.fixtures.host import Host as FixtureHost
@@ -50,7 +49,7 @@ def _work(seconds: float) -> None:
 
 def _density(what: str, roots: Roots, between: object) -> list[Line]:
     assert callable(between)
-    kinds = [kind for kind in collectors.discover() if kind.lane in ("host", "sensors")]
+    kinds = [kind for kind in discover() if kind.lane in ("host", "sensors")]
     declared = [Declared.of(kind) for kind in kinds]
     settings = Settings.of(Table([*SETTINGS, *(s for item in declared for s in item.settings())]))
     host = Host(Clock(), roots, Ring(1 << 30, 36000), catalog_of(kinds))

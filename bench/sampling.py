@@ -12,9 +12,8 @@ from statistics import median
 
 from bench.cost import IN_MEMORY, cpu_seconds, resident_mib
 from bench.report import Line, ratio_line
-from hwinfod import collectors
 from hwinfod.core.clock import Clock
-from hwinfod.engine import Declared, Engine
+from hwinfod.engine import Declared, Engine, discover
 from hwinfod.settings import SETTINGS, Settings, Table
 from hwinfod.settings.daemon import PROCFS, ROOTFS, SYSFS
 from tests.fixtures.host import Host
@@ -56,7 +55,7 @@ def _fixture_host() -> list[Line]:
     files do, so that the time in system calls is told apart."""
     with tempfile.TemporaryDirectory(dir=IN_MEMORY) as directory:
         host = Host(directory, seed=1)
-        kinds = collectors.discover()
+        kinds = discover()
         declared = [Declared.of(kind) for kind in kinds]
         table = Table([*SETTINGS, *(s for item in declared for s in item.settings())])
         paths = {PROCFS: host.procfs, SYSFS: host.sysfs, ROOTFS: host.rootfs}

@@ -11,8 +11,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from hwinfod import collectors
-from hwinfod.engine import Declared
+from hwinfod.engine import Declared, discover
 from hwinfod.errors import UserError
 from hwinfod.settings import SETTINGS, TITLES, SettingsError, Table, load, parse_command_line, perform
 from hwinfod.settings.daemon import LOG_LEVEL, WEB_CONFIG_FILE
@@ -27,7 +26,7 @@ EXIT_FAILED, EXIT_USAGE, EXIT_CONFIG = 1, 2, 78
 def main(argv: Sequence[str] | None = None) -> int:
     """The program. `argv` without the program's name."""
     arguments = sys.argv[1:] if argv is None else argv
-    declared = [Declared.of(kind) for kind in collectors.discover()]
+    declared = [Declared.of(kind) for kind in discover()]
     table = Table([*SETTINGS, *(setting for item in declared for setting in item.settings())], TITLES)
     try:
         command = parse_command_line(table, arguments)

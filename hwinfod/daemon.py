@@ -20,6 +20,7 @@ from hwinfod.core.clock import Clock
 from hwinfod.core.event import EventKind, Severity
 from hwinfod.core.health import State
 from hwinfod.engine import Declared, Engine
+from hwinfod.hotplug import HotPlug
 from hwinfod.serve.faces import Faces
 from hwinfod.settings import SettingsError, load, reload
 from hwinfod.settings.daemon import LOG_LEVEL, SOCKET
@@ -51,6 +52,7 @@ class Daemon:
         self._reload_wanted = False
         self._ticks = 0
         self._tick_timer: asyncio.TimerHandle | None = None
+        self._hotplug = HotPlug(self._engine.rescan)
 
     def run(self) -> int:
         """Serves until SIGTERM or SIGINT. Raises UserError where a listener cannot be had."""
@@ -71,6 +73,7 @@ class Daemon:
         try:
             await self._faces.open()
             await self._first_samples()
+            self._hotplug.open()
             gc.collect()
             gc.freeze()  # what start-up made lives as long as the daemon: no later collection walks it
             self._engine.host.events.add(EventKind.DAEMON_STARTED, Severity.INFO, f"hwinfod {VERSION} started")
@@ -82,6 +85,7 @@ class Daemon:
             self._notifier.stopping()
             if self._tick_timer is not None:
                 self._tick_timer.cancel()
+            self._hotplug.close()
             await self._faces.close()
             self._lanes_ended = self._engine.stop(_LANES_SECONDS)
         return 0

@@ -11,6 +11,7 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from hwinfod import collectors
 from hwinfod.core.catalog import catalog_of
 from hwinfod.core.check import checks_of
 from hwinfod.core.collector import MAIN
@@ -20,6 +21,7 @@ from hwinfod.core.lane import Lane, Schedule
 from hwinfod.core.ring import Ring
 from hwinfod.core.runner import Runner
 from hwinfod.core.supervisor import supervise
+from hwinfod.owners.collector import Owners
 from hwinfod.settings import Setting, collector_interval, collector_switch
 from hwinfod.settings import daemon as own
 from hwinfod.sources.files import Roots
@@ -34,6 +36,11 @@ if TYPE_CHECKING:
 log = logging.getLogger("hwinfod.engine")
 
 _LOOP_LANE = "daemon"
+
+
+def discover() -> list[type[Collector]]:
+    """Every collector there is: one file each in `collectors`, and attribution."""
+    return sorted([*collectors.discover(), Owners], key=lambda kind: kind.name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,9 +34,17 @@ class ReadError(HwinfodError):
     """A file could not be read. `errno` is the kernel's number."""
 
     def __init__(self, path: str, number: int) -> None:
-        super().__init__(f"cannot read {path}: {os.strerror(number)}")
+        super().__init__(f"cannot read {path}: {_text(number)}")
         self.path = path
         self.errno = number
+
+
+def _text(number: int) -> str:
+    """What the C library calls an error. A reply of a broken driver may carry a number that is none."""
+    try:
+        return os.strerror(number)
+    except (OverflowError, ValueError):
+        return f"error {number}"
 
 
 class Gone(ReadError):

@@ -10,9 +10,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from hwinfod import collectors  # noqa: E402  behind the path above
 from hwinfod.core.catalog import catalog_of  # noqa: E402
-from hwinfod.engine import Declared  # noqa: E402
+from hwinfod.engine import Declared, discover  # noqa: E402
 from hwinfod.settings import SETTINGS, TITLES, Table  # noqa: E402
 from hwinfod.settings.document import example_text  # noqa: E402
 from tools.manual_metrics import metrics_page  # noqa: E402
@@ -20,14 +19,14 @@ from tools.openapi import openapi_text  # noqa: E402
 
 
 def _example() -> str:
-    declared = [Declared.of(kind) for kind in collectors.discover()]
+    declared = [Declared.of(kind) for kind in discover()]
     return "# SPDX-License-Identifier: MIT\n# generated: make docs\n" + example_text(
         Table([*SETTINGS, *(s for item in declared for s in item.settings())], TITLES)
     )
 
 
 def _metrics() -> str:
-    kinds = collectors.discover()
+    kinds = discover()
     return metrics_page(kinds, catalog_of(kinds))
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import enum
 import threading
-from collections import deque
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import TYPE_CHECKING
@@ -38,6 +37,10 @@ class EventKind(enum.Enum):
     ERRORS_ROSE = "error counter rose"
     FILESYSTEM_HUNG = "filesystem hung"
     FILESYSTEM_RECOVERED = "filesystem recovered"
+    GPU_ERROR = "GPU error"
+    GPU_FAILED = "GPU failed"
+    GPU_RELEASED = "GPU driver released"
+    GPU_RESUMED = "GPU driver resumed"
     LINK_DOWN = "link down"
     LINK_UP = "link up"
     MEMORY_ERROR = "memory error"
@@ -85,8 +88,8 @@ class EventLog:
         self._clock = clock
         self._lock = threading.Lock()
         self._versions = count(1)
-        self._events: deque[Event] = deque(maxlen=KEPT)
-        self._recent: dict[tuple[EventKind, str, str], int] = {}
+        self._events: dict[int, Event] = {}  # by id, oldest first
+        self._recent: dict[tuple[EventKind, str, str], int] = {}  # the ids of the last minute, oldest first
         self.version = 0
 
     def add(
@@ -105,57 +108,54 @@ class EventLog:
         with self._lock:
             now = self._clock.wall_ns()
             self.version = version = next(self._versions)
-            index = self._find_recent(kind, device, key, now)
-            if index is not None:
-                event = self._events[index]
-                self._events[index] = replace(
-                    event,
-                    version=version,
-                    count=event.count + 1,
-                    last_wall_ns=now,
-                    severity=max(event.severity, severity),
+            event = self._find_recent((kind, device, key), now)
+            if event is not None:
+                worst = max(event.severity, severity)
+                self._events[event.id] = replace(
+                    event, version=version, count=event.count + 1, last_wall_ns=now, severity=worst
                 )
                 return
             self._recent[(kind, device, key)] = version
-            self._events.append(
-                Event(
-                    id=version,
-                    version=version,
-                    kind=kind,
-                    severity=severity,
-                    text=text[:_LONGEST_TEXT],
-                    device=device,
-                    owner=owner,
-                    attributes=_bounded(attributes or {}),
-                    count=1,
-                    first_wall_ns=now,
-                    last_wall_ns=now,
-                    boottime_ns=self._clock.boottime_ns(),
-                    private=private,
-                )
+            self._events[version] = Event(
+                id=version,
+                version=version,
+                kind=kind,
+                severity=severity,
+                text=text[:_LONGEST_TEXT],
+                device=device,
+                owner=owner,
+                attributes=_bounded(attributes or {}),
+                count=1,
+                first_wall_ns=now,
+                last_wall_ns=now,
+                boottime_ns=self._clock.boottime_ns(),
+                private=private,
             )
+            if len(self._events) > KEPT:
+                del self._events[next(iter(self._events))]
 
-    def _find_recent(self, kind: EventKind, device: str, key: str, now: int) -> int | None:
-        """Where the event stands that this one repeats. Forgets what is older than a minute on the way."""
-        oldest = now - COALESCE_SECONDS * 1_000_000_000
-        if len(self._recent) > 256:
-            living = {e.id for e in self._events if e.first_wall_ns >= oldest}
-            self._recent = {k: id_ for k, id_ in self._recent.items() if id_ in living}
-        id_ = self._recent.get((kind, device, key))
-        if id_ is None:
+    def _find_recent(self, what: tuple[EventKind, str, str], now: int) -> Event | None:
+        """The event that this one repeats, out of the last minute. Forgets what is older on the way."""
+        recent = self._recent
+        while recent:
+            what_first = next(iter(recent))
+            if self._is_recent(self._events.get(recent[what_first]), now):
+                break
+            del recent[what_first]
+        event = self._events.get(recent.get(what, 0))
+        if event is not None and not self._is_recent(event, now):
+            del recent[what]
             return None
-        for index in range(len(self._events) - 1, -1, -1):
-            event = self._events[index]
-            if event.id == id_:
-                return index if oldest <= event.first_wall_ns <= now else None
-            if event.id < id_:
-                return None
-        return None
+        return event
+
+    @staticmethod
+    def _is_recent(event: Event | None, now: int) -> bool:
+        return event is not None and now - COALESCE_SECONDS * 1_000_000_000 <= event.first_wall_ns <= now
 
     def since(self, version: int) -> list[Event]:
         """Events that are new or were counted up since a version, oldest first; all of them since 0."""
         with self._lock:
-            return [event for event in self._events if event.version > version]
+            return [event for event in self._events.values() if event.version > version]
 
 
 def _bounded(attributes: Mapping[str, str]) -> Mapping[str, str]:

@@ -14,8 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from hwinfod import collectors
-from hwinfod.engine import Declared
+from hwinfod.engine import Declared, discover
 from tests.fixtures.host import Host
 from tests.support.daemon import Daemon
 from tests.support.exposition import lint, parse
@@ -49,7 +48,7 @@ def mask(line: str) -> str:
 def flags() -> list[str]:
     """The named collectors alone, each table five times a second: what comes at its second sample is there soon."""
     flags = []
-    for declared in map(Declared.of, collectors.discover()):
+    for declared in map(Declared.of, discover()):
         if declared.kind.name in HOST_COLLECTORS:
             flags += [f"{interval.flag}=200ms" for interval in declared.intervals.values()]
         else:

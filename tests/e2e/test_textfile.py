@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from hwinfod.engine import discover
 from tests.fixtures.host import Host
 from tests.support.daemon import Daemon, make_directory
 from tests.support.exposition import TEXT, Exposition, Labels, parse

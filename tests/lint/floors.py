@@ -29,6 +29,7 @@ FLOORS: dict[str, int] = {
     "hwinfod.prometheus": 4,
     "hwinfod.systemd": 4,
     "hwinfod.engine": 5,
+    "hwinfod.hotplug": 5,
     "hwinfod.daemon": 5,
     "hwinfod.__main__": 5,
 }

@@ -124,6 +124,18 @@ def test_events_are_bounded_in_number_and_size(clock):
     assert len(events[-1].attributes["0"]) == 500
 
 
+def test_a_flood_of_different_things_is_bounded_too(clock):
+    log = EventLog(clock)
+    for _ in range(2):
+        for number in range(KEPT // 2):
+            log.add(EventKind.ERRORS_ROSE, Severity.INFO, "x", key=str(number))
+    assert [event.count for event in log.since(0)] == [2] * (KEPT // 2)
+    clock.advance(61)
+    log.add(EventKind.ERRORS_ROSE, Severity.INFO, "x", key="0")
+    assert len(log.since(0)) == KEPT // 2 + 1
+    assert len(log._recent) == 1
+
+
 def test_a_clock_set_back_does_not_coalesce_with_the_future(clock):
     log = EventLog(clock)
     log.add(EventKind.LINK_UP, Severity.INFO, "up")

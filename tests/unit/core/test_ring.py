@@ -109,7 +109,8 @@ def test_a_reader_beside_the_writer_misses_nothing():
         writer.join()
     finally:
         sys.setswitchinterval(interval)
-    assert len(seen) > 1
+    seen.append(ring.read("t", series[0], 0, 2**63).values)
+    assert len(seen[-1]) == 4000
     for values in seen:
         assert values == list(range(len(values)))
 
@@ -142,3 +143,15 @@ def test_large_tables_are_left_as_they_are():
     ring = Ring(1 << 24, 10 * HOUR)
     fill(ring, Layout(make_series(SeriesIndex(), *map(str, range(columns)))), MERGED_BLOCKS * BLOCK_ROWS + 1)
     assert {block.count for block in ring.blocks("t")} == {BLOCK_ROWS}
+
+
+def test_the_first_value_after_a_time_is_that_of_the_whole_reading():
+    series = make_series(SeriesIndex(), "a")
+    ring = Ring(1 << 20, HOUR)
+    fill(ring, Layout(series), 150, value=lambda i: None if i % 3 == 0 else i)
+    for start in (-5, 0, 30, 59, 60, 118, 119, 120, 147, 149):
+        values = ring.read("t", series[0], EPOCH + start * SECOND, EPOCH + 200 * SECOND).values
+        expected = next((value for value in values if value is not None), None)
+        assert ring.first("t", series[0], EPOCH + start * SECOND) == expected
+    assert ring.first("t", series[0], EPOCH + 150 * SECOND) is None
+    assert ring.first("u", series[0], EPOCH) is None

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hwinfod import collectors
-from hwinfod.engine import Declared
+from hwinfod.engine import Declared, discover
 from hwinfod.settings import SETTINGS, TITLES, Command, Places, Table, load
 from hwinfod.settings.document import example_text, print_config
 from hwinfod.settings.help import help_text
@@ -17,12 +16,12 @@ from hwinfod.settings.help import help_text
 
 @pytest.fixture(scope="module")
 def whole() -> Table:
-    declared = [Declared.of(kind) for kind in collectors.discover()]
+    declared = [Declared.of(kind) for kind in discover()]
     return Table([*SETTINGS, *(setting for item in declared for setting in item.settings())], TITLES)
 
 
 def test_every_collector_has_a_switch(whole: Table) -> None:
-    for kind in collectors.discover():
+    for kind in discover():
         flag = kind.name.replace("_", "-")
         assert {f"--collector.{flag}", f"--no-collector.{flag}"} <= whole.by_flag.keys()
 
