@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from hwinfod.core.activity import Activity
 from hwinfod.core.device import Devices
 from hwinfod.core.event import EventLog
+from hwinfod.core.hold import Hold
 from hwinfod.core.holding import Holdings
 from hwinfod.core.owner import Attribution
 from hwinfod.core.series import SeriesIndex
@@ -65,6 +66,7 @@ class Host:
         self.devices = Devices(clock, self.events)
         self.holdings = Holdings()
         self.activity = Activity(clock)
+        self.hold = Hold(clock)
         self.attribution = Attribution()
         self.own = OwnFigures()
         self.runners: Mapping[str, Sampled] = {}

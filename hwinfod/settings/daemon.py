@@ -151,4 +151,5 @@ TITLES = {
     "ring": "Recent samples in memory",
     "sampling": "Sampling",
     "path": "Where the host is",
+    "nvidia": "NVIDIA GPUs",
 }

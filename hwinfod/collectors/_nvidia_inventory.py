@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: MIT
+"""Which NVIDIA GPUs there are: those that NVML shows, and those that sleep or were given to a virtual machine."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from hwinfod.collectors._gpu_families import INFO
+from hwinfod.core.device import Device, Status
+from hwinfod.sources.files import link_name, read_int
+from hwinfod.sources.nvml_errors import LibraryFailed, NvmlError
+from hwinfod.sources.nvml_library import list_gpus_on_pci
+from hwinfod.sources.pci import is_stand_in, read_driver, read_is_suspended
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from hwinfod.core.host import Host, RootPaths
+    from hwinfod.sources.nvml import Handle, Session
+
+KIND, VENDOR = "gpu", "NVIDIA"
+
+# nvml.h NVML_DEVICE_ARCH_*.
+_ARCHITECTURES = {
+    2: "Kepler", 3: "Maxwell", 4: "Pascal", 5: "Volta", 6: "Turing", 7: "Ampere", 8: "Ada", 9: "Hopper",
+    10: "Blackwell", 13: "Rubin",
+}  # fmt: skip
+_MODES = {0: "off", 1: "on"}
+_COMPUTE_MODES = {0: "default", 2: "prohibited", 3: "exclusive process"}
+
+
+@dataclass(slots=True, eq=False)
+class Gpu:
+    """One GPU that NVML shows. `index` is the label that it got when it was first seen; `pci` as sysfs writes it."""
+
+    uuid: str
+    index: str
+    pci: str
+    handle: Handle
+    facts: dict[str, str]
+    directory: str = ""
+    mig_enabled: bool = False
+    is_unified: bool = False
+    trouble: str = ""
+    is_stale: bool = False
+
+    @property
+    def labels(self) -> tuple[str, str]:
+        return self.index, self.uuid
+
+    @property
+    def title(self) -> str:
+        return f"{self.index} {self.facts['model']}"
+
+    def record(self, status: Status = Status.PRESENT) -> Device:
+        return Device(self.uuid, KIND, self.title, self.facts, INFO, self.pci, missed=True, status=status)
+
+
+def normalise_pci(bus_id: str) -> str:
+    """NVML's 00000000:1B:00.0 as sysfs has it, 0000:1b:00.0."""
+    domain, _, rest = bus_id.lower().partition(":")
+    return f"{domain.lstrip('0'):0>4}:{rest}" if rest else ""
+
+
+def find_gpus(session: Session, host: Host, known: Mapping[str, Device]) -> list[Gpu]:
+    """Every GPU that answers. One that does not is left out, whatever it says. Raises LibraryFailed."""
+    versions = _versions(session)
+    taken = {device.facts.get("gpu", "") for device in known.values()}
+    gpus = []
+    for number, handle in _handles(session, host.roots):
+        try:
+            gpu = _read_gpu(session, handle, host.roots, versions)
+        except LibraryFailed:
+            raise
+        except NvmlError:
+            continue
+        before = known.get(gpu.uuid)
+        gpu.index = before.facts["gpu"] if before is not None else _free_index(number, taken)
+        gpu.facts["gpu"] = gpu.index
+        taken.add(gpu.index)
+        gpus.append(gpu)
+    return gpus
+
+
+def elsewhere(host: Host, known: Mapping[str, Device], seen: set[str]) -> Iterator[Device]:
+    """The GPUs on the PCI bus that NVML does not show because they sleep or belong to somebody else. One that was
+    seen before keeps its id; of another nothing but the address is known."""
+    by_pci = {device.facts.get("pci", ""): device for device in known.values()}
+    for address in list_gpus_on_pci(host.roots):
+        directory = host.roots.sys("bus/pci/devices", address)
+        status = _status(directory)
+        if address in seen or status is Status.PRESENT:
+            continue
+        before = by_pci.get(address)
+        facts = dict(before.facts) if before is not None else {"vendor": VENDOR, "model": "NVIDIA GPU", "pci": address}
+        facts["driver"] = read_driver(directory)
+        id_ = before.id if before is not None else f"gpu:{address}"
+        name = before.name if before is not None else address
+        info = INFO if before is not None else None
+        yield Device(id_, KIND, name, facts, info, address, missed=True, status=status)
+
+
+def known_gpus(host: Host) -> dict[str, Device]:
+    """The GPUs of NVIDIA that were ever seen, by id: an index label outlives the collector that gave it."""
+    return {
+        id_: device
+        for id_, device in host.devices.current.items()
+        if device.kind == KIND and device.facts.get("vendor") == VENDOR
+    }
+
+
+def is_suspended(gpu: Gpu) -> bool:
+    """Any call would wake it."""
+    return bool(gpu.directory) and read_is_suspended(gpu.directory)
+
+
+def _status(directory: str) -> Status:
+    if is_stand_in(read_driver(directory)):
+        return Status.PASSED_THROUGH
+    return Status.SUSPENDED if read_is_suspended(directory) else Status.PRESENT
+
+
+def _free_index(number: int, taken: set[str]) -> str:
+    while str(number) in taken:
+        number += 1
+    return str(number)
+
+
+def _handles(session: Session, roots: RootPaths) -> Iterator[tuple[int, Handle]]:
+    """By number; by address where a GPU sleeps, because going through the numbers would wake it."""
+    base = roots.sys("bus/pci/devices")
+    addresses = list_gpus_on_pci(roots)
+    asleep = [a for a in addresses if read_is_suspended(os.path.join(base, a))]
+    if asleep:
+        for number, address in enumerate(addresses):
+            if _status(os.path.join(base, address)) is Status.PRESENT:
+                yield from _handle(session, number, "nvmlDeviceGetHandleByPciBusId", address.encode())
+        return
+    for number in range(int(session.call("nvmlDeviceGetCount"))):
+        yield from _handle(session, number, "nvmlDeviceGetHandleByIndex", number)
+
+
+def _handle(session: Session, number: int, function: str, argument: object) -> Iterator[tuple[int, Handle]]:
+    try:
+        yield number, session.call(function, argument)
+    except LibraryFailed:
+        raise
+    except NvmlError:
+        return  # lost, or hidden from us by a device cgroup: costs this one
+
+
+def _versions(session: Session) -> dict[str, str]:
+    cuda = session.optional("nvmlSystemGetCudaDriverVersion_v2")
+    return {
+        "driver_version": session.optional_text("nvmlSystemGetDriverVersion"),
+        "nvml_version": session.optional_text("nvmlSystemGetNVMLVersion"),
+        "cuda_version": "" if not cuda else f"{cuda // 1000}.{cuda % 1000 // 10}",
+    }
+
+
+def _read_gpu(session: Session, handle: Handle, roots: RootPaths, versions: Mapping[str, str]) -> Gpu:
+    """The facts of one GPU; only its UUID must be there. Raises NvmlError."""
+    uuid = session.text("nvmlDeviceGetUUID", handle)
+    info = session.optional("nvmlDeviceGetPciInfo_v3", handle)
+    bus_id = info.busId if info is not None else b""
+    pci = normalise_pci(bus_id.decode("ascii", "replace") if isinstance(bus_id, bytes) else str(bus_id))
+    directory = os.path.realpath(roots.sys("bus/pci/devices", pci)) if pci else ""
+    is_known = os.path.isdir(directory)
+    mig = session.optional("nvmlDeviceGetMigMode", handle) or (0, 0)
+    gpu = Gpu(uuid, "", pci, handle, {}, directory if is_known else "", mig_enabled=mig[0] == 1)
+    gpu.is_unified = _is_unified(session, handle)
+    gpu.facts = {
+        "uuid": uuid,
+        "vendor": VENDOR,
+        "model": session.optional_text("nvmlDeviceGetName", handle).removeprefix("NVIDIA ") or "GPU",
+        "pci": pci,
+        "numa_node": _numa_node(directory),
+        "driver": link_name(os.path.join(directory, "driver")) or "nvidia",
+        "memory": "unified" if gpu.is_unified else "dedicated",
+        "serial": session.optional_text("nvmlDeviceGetSerial", handle),
+        "part_number": session.optional_text("nvmlDeviceGetBoardPartNumber", handle),
+        "vbios": session.optional_text("nvmlDeviceGetVbiosVersion", handle),
+        "inforom": session.optional_text("nvmlDeviceGetInforomImageVersion", handle),
+        "render_node": _render_node(directory),
+        "mig_mode": _MODES.get(mig[0], "") if session.optional("nvmlDeviceGetMigMode", handle) else "",
+        **_numbers(session, handle),
+        **versions,
+    }
+    return gpu
+
+
+def _numbers(session: Session, handle: Handle) -> dict[str, str]:
+    def text(value: Any, words: Mapping[int, str] | None = None) -> str:
+        return "" if value is None else words.get(value, str(value)) if words is not None else str(value)
+
+    minor = session.optional("nvmlDeviceGetMinorNumber", handle)
+    capability = session.optional("nvmlDeviceGetCudaComputeCapability", handle)
+    ecc = session.optional("nvmlDeviceGetEccMode", handle)
+    return {
+        "device_node": "" if minor is None else f"/dev/nvidia{minor}",
+        "architecture": text(session.optional("nvmlDeviceGetArchitecture", handle), _ARCHITECTURES),
+        "cores": text(session.optional("nvmlDeviceGetNumGpuCores", handle)),
+        "compute_capability": "" if capability is None else f"{capability[0]}.{capability[1]}",
+        "ecc_mode": "" if ecc is None else text(ecc[0], _MODES),
+        "persistence_mode": text(session.optional("nvmlDeviceGetPersistenceMode", handle), _MODES),
+        "compute_mode": text(session.optional("nvmlDeviceGetComputeMode", handle), _COMPUTE_MODES),
+    }
+
+
+def _is_unified(session: Session, handle: Handle) -> bool:
+    """Grace-Blackwell desktops and Jetsons have one memory, and NVML says that it does not support the question."""
+    try:
+        return int(session.call("nvmlDeviceGetMemoryInfo", handle).total) == 0
+    except NvmlError as error:
+        return error.code == 3
+
+
+def _numa_node(directory: str) -> str:
+    node = read_int(os.path.join(directory, "numa_node")) if directory else None
+    return "" if node is None or node < 0 else str(node)
+
+
+def _render_node(directory: str) -> str:
+    try:
+        names = os.listdir(os.path.join(directory, "drm"))
+    except OSError:
+        return ""
+    return next((f"/dev/dri/{name}" for name in sorted(names) if name.startswith("renderD")), "")

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: MIT
+"""Finding NVIDIA's library, and putting it where the bindings look for it.
+
+The bindings know one library, which the dynamic loader names. Here it is looked for in a list of places and mapped by
+its real path: a driver that was upgraded under us has another file behind the same name, and the loader hands out the
+old mapping again for a name that it has seen. The old mapping stays, once an upgrade.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from typing import TYPE_CHECKING
+
+from hwinfod.sources.files import list_directory, read_file
+from hwinfod.sources.nvml_errors import LIBRARY_NOT_FOUND, LibraryFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from hwinfod.core.host import RootPaths
+
+NAME = "libnvidia-ml.so.1"
+LOADER = "loader"
+
+# The dynamic loader's places, then the GPU operator's driver container, then GKE's Container-Optimized OS.
+PLACES = (
+    LOADER,
+    "/run/nvidia/driver/usr/lib64",
+    "/run/nvidia/driver/usr/lib/x86_64-linux-gnu",
+    "/run/nvidia/driver/usr/lib/aarch64-linux-gnu",
+    "/home/kubernetes/bin/nvidia/lib64",
+)
+_NVIDIA = 0x10DE
+
+
+def has_driver(roots: RootPaths) -> bool:
+    """Whether the kernel has NVIDIA's driver: it made /proc/driver/nvidia, or somebody its control node."""
+    return os.path.isdir(roots.proc("driver", "nvidia")) or os.path.exists(roots.root("/dev/nvidiactl"))
+
+
+def list_gpus_on_pci(roots: RootPaths) -> list[str]:
+    """The PCI addresses of NVIDIA's display and compute functions, whatever driver has them."""
+    base = roots.sys("bus/pci/devices")
+    return [address for address in list_directory(base) if _is_nvidia_gpu(os.path.join(base, address))]
+
+
+def _is_nvidia_gpu(directory: str) -> bool:
+    try:
+        vendor = int(read_file(os.path.join(directory, "vendor"), 16), 16)
+        class_code = int(read_file(os.path.join(directory, "class"), 16), 16)
+    except (OSError, ValueError):
+        return False
+    return vendor == _NVIDIA and class_code >> 16 in (0x03, 0x12)
+
+
+def map_library(roots: RootPaths, places: Iterable[str]) -> str:
+    """Maps the first library found and gives it to the bindings. Returns its path.
+
+    Raises LibraryFailed (12) where there is none.
+    """
+    for place in places:
+        path = _find_for_loader() if place == LOADER else os.path.realpath(os.path.join(roots.root(place), NAME))
+        if path and os.path.exists(path):
+            try:
+                library = ctypes.CDLL(path)
+            except OSError:
+                continue  # of another architecture, or half installed
+            _hand_over(library)
+            return path
+    raise LibraryFailed("nvmlInitWithFlags", LIBRARY_NOT_FOUND)
+
+
+def _find_for_loader() -> str:
+    """The file that the loader's name stands for now, "" for none."""
+    try:
+        ctypes.CDLL(NAME)
+    except OSError:
+        return ""
+    return os.path.realpath(os.path.join(os.path.dirname(_mapped_path()), NAME))
+
+
+def _mapped_path() -> str:
+    """Where the mapping that we have came from; the link beside it may lead elsewhere by now."""
+    for line in read_file("/proc/self/maps").splitlines():
+        path = line.rpartition(b" ")[2]
+        if b"/libnvidia-ml.so" in path:
+            return os.fsdecode(path)
+    return ""
+
+
+def _hand_over(library: ctypes.CDLL) -> None:
+    """The bindings have no call for this: they keep the library, its functions and a count in globals."""
+    import pynvml
+
+    pynvml.nvmlLib = library
+    pynvml._nvmlGetFunctionPointer_cache.clear()
+    pynvml._nvmlLib_refcount = 0
