@@ -85,6 +85,12 @@ def test_tasks() -> None:
     assert parse_tasks(data) == [Task(A, 4711, "running"), Task("old", 5, "unknown")]
 
 
+def test_task_states() -> None:
+    words = ["unknown", "created", "running", "stopped", "paused", "pausing"]
+    processes = [{"id": "x", "status": number} for number in range(len(words))]
+    assert [task.state for task in parse_tasks(T["ListTasksResponse"](tasks=processes).SerializeToString())] == words
+
+
 def test_subscribe() -> None:
     request = T["SubscribeRequest"].FromString(encode_subscribe())
     assert list(request.filters) == ['topic~="^/tasks/(start|exit|oom)$"', 'topic~="^/containers/"']

@@ -19,6 +19,7 @@ from hwinfod.sources.cri import (
     parse_event,
     parse_list_containers,
 )
+from hwinfod.sources.protobuf import encode_bytes
 from tests.support.protobuf import message_classes
 
 SPEC = json.loads((Path(__file__).parent / "data/oci_containerd_cri.json").read_text("utf-8"))
@@ -82,6 +83,12 @@ def test_list_containers() -> None:
     assert (second.container_id, second.state, second.pod) == ("bare", "unknown", "")
 
 
+@pytest.mark.parametrize(("number", "state"), list(enumerate(["created", "running", "exited", "unknown"])))
+def test_states(number: int, state: str) -> None:
+    data = T["ListContainersResponse"](containers=[{"state": number}]).SerializeToString()
+    assert parse_list_containers(data)[0].state == state
+
+
 def test_list_request() -> None:
     assert encode_list_containers() == T["ListContainersRequest"]().SerializeToString()
     request = T["ListContainersRequest"].FromString(encode_list_containers(running_only=True))
@@ -111,6 +118,12 @@ def test_verbose_status() -> None:
     assert found.pid == 4711
     assert found.spec is not None
     assert (found.spec.pod, found.spec.devices[0].minor) == ("train-0", 193)
+
+
+def test_info_stands_anywhere_in_the_map() -> None:
+    other, info = (encode_bytes(1, key) + encode_bytes(2, text) for key, text in (("a", "{"), ("info", '{"pid":7}')))
+    for entries in ((other, info), (info, other)):
+        assert parse_container_status(b"".join(encode_bytes(2, entry) for entry in entries)).pid == 7
 
 
 @pytest.mark.parametrize("info", ["", "{", "[]", "{}", '{"pid": "x"}', "\u00e4", "[" * 100_000])

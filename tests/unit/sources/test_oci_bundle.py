@@ -53,6 +53,20 @@ def test_bundles_of_every_runtime(roots: Roots) -> None:
     assert sorted(read_bundle(bundle).pod for bundle in found) == ["a", "b", "c", "d"]
 
 
+@pytest.mark.parametrize(
+    "state",
+    ["/run/containerd", "/run/k3s/containerd", "/run/k0s/containerd", "/var/snap/microk8s/common/run/containerd"],
+)
+def test_every_place_of_containerd(roots: Roots, state: str) -> None:
+    make(roots, f"{state}/{TASKS}/k8s.io/{A}", "a")
+    assert [bundle.container_id for bundle in list_bundles(roots).found] == [A]
+
+
+def test_dockers_own_containerd(roots: Roots) -> None:
+    make(roots, f"/run/docker/containerd/daemon/{TASKS}/moby/{A}", "a")
+    assert [bundle.scope for bundle in list_bundles(roots).found] == ["moby"]
+
+
 def test_a_host_without_a_runtime(roots: Roots) -> None:
     assert list_bundles(roots) == ((), ())
 

@@ -56,6 +56,10 @@ def test_crio_container() -> None:
     assert spec_of(document)[:6] == ("dns", "openshift-dns", "dns-default-x7k2p", "u", "quay.io/dns:4", False)
 
 
+def test_nerdctl() -> None:
+    assert spec_of({"annotations": {"nerdctl/name": "web"}}).container == "web"
+
+
 def test_a_privileged_container_says_so() -> None:
     spec = parse_spec((DATA / "oci_docker_privileged.json").read_bytes())
     assert spec.may_open_all_devices
@@ -72,6 +76,7 @@ def test_a_privileged_container_says_so() -> None:
         ({"allow": False, "access": "rwm"}, False),
         ({"allow": True, "type": "c", "access": "m"}, False),
         ({"allow": True, "type": "c", "major": 195, "minor": 0, "access": "rwm"}, False),
+        ({"allow": True, "major": 195, "access": "rwm"}, False),
         ({"allow": "true"}, False),
         ({}, False),
         (None, False),

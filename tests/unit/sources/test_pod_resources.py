@@ -90,6 +90,7 @@ def test_an_empty_node() -> None:
         (GPU + "-12", GPU),
         (MIG, MIG),
         (MIG + "::1", MIG),
+        (MIG + "-1", MIG),
         ("GPU-short-1", "GPU-short-1"),
         (GPU + "0", GPU + "0"),
         ("0000:1a:00.0", "0000:1a:00.0"),
