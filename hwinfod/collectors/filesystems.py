@@ -12,7 +12,7 @@ from hwinfod.core.collector import Collector, beat
 from hwinfod.core.event import EventKind, Severity
 from hwinfod.core.metric import Kind, Level, Metric
 from hwinfod.core.table import Groups
-from hwinfod.errors import Absent, Gone, HwinfodError
+from hwinfod.errors import Absent, Denied, Gone, HwinfodError
 from hwinfod.settings import ListOf, Seconds, Setting, Text
 from hwinfod.sources.files import SeqFile, clean_text
 from hwinfod.sources.mountinfo import choose_mounts, parse_mountinfo
@@ -46,7 +46,7 @@ READ_ONLY = _gauge(
     "hw_filesystem_read_only",
     "",
     "Whether it is read-only (1), which the kernel makes of one that is damaged.",
-    "/proc/self/mountinfo",
+    "/proc/1/mountinfo",
 )
 HUNG = _gauge("hw_filesystem_hung", "", "Whether a call has not been answered (1); its other values are then withheld.")
 _METRICS = (
@@ -118,18 +118,27 @@ class Filesystems(Collector):
     settings = (EXCLUDED_TYPES, EXCLUDED_PATHS, TIMEOUT)
 
     def open(self) -> None:
-        # As the host's first process sees it when we look from a container, else as we do ourselves.
-        self.mountinfo = SeqFile(self.roots.proc("self" if self.roots.rootfs == "/" else "1", "mountinfo"))
-        try:
-            self.mountinfo.read()
-        except Gone as error:
-            raise Absent(str(error)) from None
+        self.mountinfo = self._mountinfo()
         settings = self.context.settings
         self.types = settings[EXCLUDED_TYPES]
         self.paths = settings[EXCLUDED_PATHS]
         self.probe = StatvfsProbe(settings[TIMEOUT])
         self.groups = Groups(self.table, lambda key: [(metric, tuple(key.split("\0"))) for metric in _METRICS])
         self.hung: dict[bytes, str] = {}
+
+    def _mountinfo(self) -> SeqFile:
+        """As the host's first process sees the mounts: a hardened service (ProtectSystem=strict) sees all of them
+        read-only. As we do ourselves where that is hidden from us."""
+        for process in ("1", "self"):
+            mountinfo = SeqFile(self.roots.proc(process, "mountinfo"))
+            try:
+                mountinfo.read()
+            except (Gone, Denied) as error:
+                reason = str(error)
+                mountinfo.close()
+            else:
+                return mountinfo
+        raise Absent(reason)
 
     def close(self) -> None:
         self.probe.close()

@@ -202,3 +202,10 @@ def test_this_machine_agrees_with_psutil() -> None:
     for name in names:
         path = name.rpartition("mountpoint=")[2].rstrip("}")
         assert values[name] == psutil.disk_usage(path).total
+
+
+def test_mounts_are_the_first_processes_and_ours_where_it_is_hidden(answers: Answers, tmp_path: Path) -> None:
+    put(tmp_path / "proc/self", {"mountinfo": "1 0 8:1 / / ro - ext4 /dev/sda1 rw\n"})
+    assert Bench(Filesystems, tmp_path).run()[f"hw_filesystem_read_only{ROOT}"] == 1
+    show(tmp_path, "8:1 / / rw - ext4 /dev/sda1 rw")
+    assert Bench(Filesystems, tmp_path).run()[f"hw_filesystem_read_only{ROOT}"] == 0
