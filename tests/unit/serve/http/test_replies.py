@@ -110,16 +110,17 @@ def test_what_is_small_or_not_compressible_stays_plain() -> None:
 
 @pytest.mark.parametrize("tag", ['"7"', '"7-gzip"', 'W/"7"', "*"])
 def test_not_modified(tag: str) -> None:
+    encoder = ReplyEncoder(lambda: START)
     response = Response(200, LONG, compressible=True, etag="7")
-    assert encode(response, get("/"))[2] == LONG
-    line, headers, body = encode(response, get("/", f"If-None-Match: {tag}"))
+    assert encode(response, get("/"), encoder)[2] == LONG
+    line, headers, body = encode(response, get("/", f"If-None-Match: {tag}"), encoder)
     assert (line, body) == ("HTTP/1.1 304 Not Modified", b"")
     assert headers["etag"] == '"7"'
     assert headers["vary"] == "accept-encoding"
     assert headers["cache-control"] == "no-store"
     assert "content-length" not in headers
     assert "content-type" not in headers
-    assert encode(response, get("/"))[1]["content-length"] == str(len(LONG))
+    assert encode(response, get("/"), encoder)[1]["content-length"] == str(len(LONG))
 
 
 @pytest.mark.parametrize(
