@@ -79,6 +79,11 @@ OPERATIONS: dict[str, Operation] = {
     "/v1/inventory/accept": Operation(
         "Make the devices of now the ones that are expected (root only).", wire.Inventory, method="post"
     ),
+    "/v1/rdma": Operation("RDMA devices with ports, rates, errors.", wire.RdmaDevices),
+    "/v1/rdma/{device}": Operation("One RDMA device, by name or id.", wire.RdmaDevice),
+    "/v1/rdma/{device}/resources": Operation(
+        "Who holds the device's queue pairs, memory regions and other objects.", wire.RdmaResources
+    ),
     "/v1/config": Operation("The settings in force and where each came from; secrets hidden.", wire.Config),
     "/metrics": Operation(
         "Prometheus text 0.0.4, or OpenMetrics 1.0 where Accept prefers it.",
@@ -133,7 +138,7 @@ def document() -> dict[str, Any]:
 def _operation(path: str, operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
     parameters = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-        for name in ("id",)
+        for name in ("id", "device")
         if f"{{{name}}}" in path
     ]
     parameters += [

@@ -198,6 +198,22 @@ class Ring:
         _extend(points, _from_rows(rows, series, offset), (start_ns, end_ns))
         return points
 
+    def first(self, table: str, series: Series, start_ns: int) -> Value:
+        """The oldest value of a series at or after a wall-clock time; None where there is none. One block is
+        unpacked, as a rule, where `read` takes all."""
+        with self._lock:
+            history = self._tables.get(table)
+            blocks = list(history.blocks) if history else []
+            rows = list(history.rows) if history else []
+            offset = history.wall_offset_ns if history else 0
+        for block in blocks:
+            if block.last_boottime_ns + block.wall_offset_ns >= start_ns:
+                times = (time + block.wall_offset_ns for time in block.boottimes_ns())
+                found = _first_present(zip(times, block.read(series) or ()), start_ns)
+                if found is not None:
+                    return found
+        return _first_present(_from_rows(rows, series, offset), start_ns)
+
     def rows(self, table: str, last: int) -> list[Row]:
         """The newest open rows of a table, at most `last`, oldest first."""
         with self._lock:
@@ -230,3 +246,7 @@ def _from_rows(rows: Iterable[Row], series: Series, wall_offset_ns: int) -> Iter
         position = row.layout.position(series)
         if position is not None:
             yield row.boottime_ns + wall_offset_ns, row.values[position]
+
+
+def _first_present(pairs: Iterable[tuple[int, Value]], start_ns: int) -> Value:
+    return next((value for time, value in pairs if time >= start_ns and value is not None), None)

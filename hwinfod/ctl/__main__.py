@@ -28,6 +28,7 @@ COMMANDS = {
     "explain": "what a metric means and where it comes from",
     "events": "what happened",
     "collectors": "how the daemon's collectors fare",
+    "rdma": "RDMA ports: state, rate, errors, who holds queue pairs",
     "inventory": "the devices that are expected; accept those of now",
     "api": "any path of the API, raw",
 }

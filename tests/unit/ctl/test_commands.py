@@ -62,7 +62,7 @@ def run(capsys, *arguments):
 VERBS = [
     ("status",), ("show", "everything"), ("show", "everything", "--all"), ("devices",), ("devices", "d1"), ("metrics",),
     ("metrics", "hw_disk_*"), ("history", RATIO.name, "--since", "10s"), ("explain", BYTES.name), ("events",),
-    ("events", "--since", "1h"), ("collectors",), ("inventory",), ("api", "GET", "/v1"),
+    ("events", "--since", "1h"), ("collectors",), ("inventory",), ("rdma",), ("api", "GET", "/v1"),
 ]  # fmt: skip
 
 

@@ -37,6 +37,7 @@ TYPES = {
     "/v1/events": wire.Events,
     "/v1/config": wire.Config,
     "/v1/inventory": wire.Inventory,
+    "/v1/rdma": wire.RdmaDevices,
 }
 
 
@@ -87,6 +88,8 @@ def test_every_route_is_tried_here(ask):
         "/v1/series",
         "/v1/stream",
         "/v1/inventory/accept",
+        "/v1/rdma/{device}",
+        "/v1/rdma/{device}/resources",
     }
     assert {route.template for route in ask.router.routes} == tried
 
