@@ -19,6 +19,7 @@ LOGGED_KILLS = Metric(
     labels=("limit",),
 )
 _LIMITS = ("host", "cgroup")
+_PRIVATE = frozenset({"pid", "task", "uid", "cgroup", "limited_cgroup"})
 
 
 class OomKills(Collector):
@@ -61,17 +62,12 @@ class OomKills(Collector):
         self.host.events.add(
             EventKind.OOM_KILL,
             Severity.WARNING,
-            f"{kill.task} (pid {kill.pid}) killed for want of memory in {_where(kill, context)},"
+            f"a process was killed for want of memory in {'a cgroup' if kill.is_cgroup_limit else 'the host'},"
             f" it held {kill.resident_bytes / 2**30:.2f} GiB",
             key=str(kill.pid),
             attributes=_attributes(kill, context),
+            private=_PRIVATE,
         )
-
-
-def _where(kill: OomKill, context: OomContext | None) -> str:
-    if not kill.is_cgroup_limit:
-        return "the host"
-    return f"cgroup {context.limited_cgroup}" if context is not None and context.limited_cgroup else "a cgroup"
 
 
 def _attributes(kill: OomKill, context: OomContext | None) -> dict[str, str]:

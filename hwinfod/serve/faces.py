@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from hwinfod.core.check import Check
     from hwinfod.core.host import Host
     from hwinfod.serve.http.access import WebAccess
+    from hwinfod.serve.http.messages import Request, Response
     from hwinfod.serve.web.access import WebConfigFile
     from hwinfod.settings import Settings
     from hwinfod.wire import Faces as WireFaces
@@ -67,12 +68,17 @@ class Faces:
     def _api_router(self) -> Router:
         router = Router()
         api.add_routes(router, self._api)
-        self._metrics.add_routes(router, pages=False)
+        router.add("GET", "/metrics", self._local_metrics)
         return router
+
+    def _local_metrics(self, request: Request) -> Response:
+        """On the socket whoever may see nothing does not see metrics either. Raises Problem (forbidden)."""
+        self._api.viewer(request)
+        return self._metrics.metrics(request)
 
     def _web_router(self) -> Router:
         router = Router()
-        self._metrics.add_routes(router, pages=True)
+        self._metrics.add_routes(router)
         return router
 
     def _web_access(self) -> WebAccess | None:

@@ -56,13 +56,12 @@ class MetricsFace:
         self._renderer = Renderer(host)
         self._bodies: dict[tuple[Format, Selection], tuple[object, Response]] = {}
 
-    def add_routes(self, router: Router, *, pages: bool) -> None:
-        """`pages`: the landing page and health too, which the Unix socket does not need."""
+    def add_routes(self, router: Router) -> None:
+        """What a TCP port answers."""
         router.add("GET", "/metrics", self.metrics)
-        if pages:
-            router.add("GET", "/", self.landing)
-            router.add("GET", "/healthz", self.healthz)
-            router.add("GET", "/readyz", self.readyz)
+        router.add("GET", "/", self.landing)
+        router.add("GET", "/healthz", self.healthz)
+        router.add("GET", "/readyz", self.readyz)
 
     def metrics(self, request: Request) -> Response:
         """The exposition in the format that Accept prefers. Raises UserError for a parameter that means nothing."""

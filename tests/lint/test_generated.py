@@ -34,7 +34,7 @@ def _routes() -> Router:
     asker = Asker()
     router = Router()
     api.add_routes(router, asker.context)
-    MetricsFace(asker.host, lambda: asker.settings).add_routes(router, pages=False)
+    router.add("GET", "/metrics", MetricsFace(asker.host, lambda: asker.settings).metrics)
     return router
 
 
