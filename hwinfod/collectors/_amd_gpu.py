@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from hwinfod.collectors import _amd_families as amd
 from hwinfod.collectors import _gpu_families as families
 from hwinfod.collectors._gpu_columns import Cells, GpuColumns
+from hwinfod.collectors._gpu_link import generation, link_cells
 from hwinfod.core.event import EventKind, Severity
 from hwinfod.errors import ParseError, ReadError
 from hwinfod.sources.amdgpu import read_bad_pages, read_clock, read_error_counts
 from hwinfod.sources.amdgpu_metrics import GpuMetrics, UnknownRevision, parse_gpu_metrics
 from hwinfod.sources.files import Attribute, list_directory, read_int
 from hwinfod.sources.hwmon import SensorReader, read_chip
-from hwinfod.sources.pci_link import Link, find_ends, narrowest, read_limit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,8 +36,6 @@ _MEMORY_FILES = (
 _BUSY_FILES = tuple(_PERCENT_FILES)
 _MICROWATTS = 1_000_000
 _PWM_MAX = 255
-# PCIe 1.0 to 7.0 in GT/s.
-_GENERATIONS = {2.5: 1, 5.0: 2, 8.0: 3, 16.0: 4, 32.0: 5, 64.0: 6, 128.0: 7}
 
 
 class GpuReader:
@@ -53,6 +51,7 @@ class GpuReader:
         self._columns, self._facts = (GpuColumns(table) for table in tables)
         self._files = {name: Attribute(os.path.join(self._directory, name)) for name in _MEMORY_FILES + _BUSY_FILES}
         self._metrics: Attribute | None = Attribute(os.path.join(self._directory, "gpu_metrics"))
+        self._table_has_link = False
         self._throttle = _ThrottleClock()
         hwmon = os.path.join(self._directory, "hwmon")
         self._hwmon = os.path.join(hwmon, next(iter(list_directory(hwmon)), "none"))
@@ -89,7 +88,7 @@ class GpuReader:
         labels = self.gpu.labels
         self._add_errors(cells)
         self._add_limits(cells)
-        self._add_link(cells)
+        cells.update(link_cells(self._directory, labels, with_state=not self._table_has_link))
         self._cap = self._read_cap()
         cells[families.PCIE_REPLAYS, labels] = read_int(os.path.join(self._directory, "pcie_replay_count"))
         for node in self.gpu.nodes if len(self.gpu.nodes) > 1 else ():
@@ -133,13 +132,14 @@ class GpuReader:
         if metrics is None:
             return
         labels = self.gpu.labels
+        self._table_has_link |= metrics.pcie_width is not None
         plain = {
             families.UTILIZATION: metrics.gfx_ratio,
             families.MEMORY_CONTROLLER: metrics.memory_ratio,
             families.POWER: metrics.socket_watts,
             families.ENERGY: metrics.energy_joules,
             families.PCIE_WIDTH: metrics.pcie_width,
-            families.PCIE_GENERATION: _GENERATIONS.get(metrics.pcie_gigatransfers_per_second or 0),
+            families.PCIE_GENERATION: generation(metrics.pcie_gigatransfers_per_second),
         }
         cells.update(((metric, labels), value) for metric, value in plain.items() if value is not None)
         throttled, seconds = self._throttle.update(metrics, self._host.clock.monotonic())
@@ -225,16 +225,6 @@ class GpuReader:
             if levels:
                 cells[families.CLOCK_LIMIT, (*labels, clock)] = levels[-1]
 
-    def _add_link(self, cells: Cells) -> None:
-        """The link that leaves the card: the one behind the card's own switch never changes."""
-        ends = find_ends(self._directory)
-        if ends is None:
-            return
-        limit = narrowest(read_limit(ends.near), read_limit(ends.far))
-        labels = self.gpu.labels
-        cells[families.PCIE_WIDTH_LIMIT, labels] = limit.width
-        cells[families.PCIE_GENERATION_LIMIT, labels] = _generation(limit)
-
 
 class _ThrottleClock:
     """Seconds for which clocks were held down, out of the table's own ticks."""
@@ -260,8 +250,3 @@ class _ThrottleClock:
                 self._seconds[reason] = round(seconds + min(held / grown, 1.0) * (now - before[1]), 3)
                 throttled[reason] = int(held > 0)
         return throttled, dict(self._seconds)
-
-
-def _generation(link: Link) -> int | None:
-    speed = link.gigatransfers_per_second
-    return None if speed is None else _GENERATIONS.get(speed)

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Who uses AMD GPUs: holdings out of what KFD tells of each process."""
+"""Who uses AMD GPUs: holdings out of what KFD tells of each process, and DRM of those that do not compute.
+
+The memory of a process that computes may be in both: the larger figure counts, never their sum.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from hwinfod.collectors._amd_inventory import AmdGpu
+    from hwinfod.collectors._drm_shares import DeviceUse
     from hwinfod.core.host import Host, RootPaths
     from hwinfod.core.table import Column, Table
     from hwinfod.sources.kfd import Node, Use
@@ -42,19 +46,22 @@ class Processes:
             self._host.holdings.withdraw(device)
         self._published -= gone
 
-    def scan(self, gpus: Mapping[AmdGpu, Callable[[], int | None]]) -> None:
-        """Reads every process once. The GPUs' own figures are read in the same pass."""
+    def scan(self, gpus: Mapping[AmdGpu, Callable[[], int | None]], clients: Mapping[str, DeviceUse]) -> None:
+        """Reads every process once. The GPUs' own figures are read in the same pass. `clients` are DRM's, by PCI
+        address."""
         roots, boottime_ns = self._host.roots, self._host.clock.boottime_ns()
         gpu_ids = [node.gpu_id for gpu in gpus for node in gpu.nodes]
         uses = {pid: read_uses(roots, pid, gpu_ids) for pid in list_processes(roots)}
         starts = {pid: _start_time(roots, pid) for pid, of_process in uses.items() if of_process}
         for gpu, read_used in gpus.items():
             used = read_used()
-            holdings = tuple(
-                Holding(pid, starts[pid], _amounts(gpu, of_process))
+            amounts = {
+                (pid, starts[pid]): _amounts(gpu, of_process)
                 for pid, of_process in uses.items()
                 if any(node.gpu_id in of_process for node in gpu.nodes)
-            )
+            }
+            _add_clients(amounts, clients.get(gpu.pci.address), unified=gpu.is_apu)
+            holdings = tuple(Holding(pid, start, of_process) for (pid, start), of_process in amounts.items())
             totals = {} if used is None else {"memory_bytes": float(used)}
             self._host.holdings.publish(Batch(gpu.uuid, boottime_ns, totals, holdings))
             self._published.add(gpu.uuid)
@@ -83,6 +90,15 @@ def _amounts(gpu: AmdGpu, uses: Mapping[int, Use]) -> dict[str, float]:
     if len(gpu.nodes) > 1:
         amounts.update((_of_partition(node), use.memory_bytes) for node, use in parts)
     return amounts
+
+
+def _add_clients(amounts: dict[tuple[int, int], dict[str, float]], use: DeviceUse | None, *, unified: bool) -> None:
+    """What DRM knows better, or alone. A client without memory that never worked only looked at the GPU."""
+    for key, process in use.processes.items() if use is not None else ():
+        seen = process.amounts(unified=unified)
+        if key in amounts or any(seen.values()):
+            known = amounts.setdefault(key, {})
+            known.update((name, max(value, known.get(name, 0))) for name, value in seen.items())
 
 
 def _of_partition(node: Node) -> str:

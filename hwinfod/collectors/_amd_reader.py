@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from hwinfod.collectors._amd_gpu import GpuReader
 from hwinfod.collectors._amd_inventory import Inventory
 from hwinfod.collectors._amd_processes import Processes
+from hwinfod.collectors._drm_clients import Clients
 from hwinfod.sources.pci import read_is_suspended
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ class Reader:
         self._inventory = Inventory(self._host)
         self._gpus: dict[str, GpuReader] = {}
         self._processes = Processes(self._host, collector.tables["processes"])
+        self._clients = Clients(collector)
         self._follow()
 
     def close(self) -> None:
@@ -34,6 +36,7 @@ class Reader:
         for reader in self._awake():
             self._collector.step(f"read {reader.gpu.pci.address}")
             reader.sample()
+        self._clients.work()
 
     def follow(self) -> None:
         """Looks which GPUs there are, and at what changes seldom."""
@@ -43,9 +46,11 @@ class Reader:
             reader.look()
 
     def hold(self) -> None:
-        """Who uses which GPU. KFD's figures wake no GPU, but what sleeps has no users."""
+        """Who uses which GPU: those who compute by KFD, the others by DRM's latest pass. What sleeps has no users."""
+        self._clients.begin()
+        self._clients.work()
         self._collector.step("list KFD processes")
-        self._processes.scan({reader.gpu: reader.read_memory_used for reader in self._awake()})
+        self._processes.scan({reader.gpu: reader.read_memory_used for reader in self._awake()}, self._clients.uses)
 
     def _awake(self) -> list[GpuReader]:
         return [reader for reader in self._gpus.values() if not read_is_suspended(reader.gpu.pci.directory)]

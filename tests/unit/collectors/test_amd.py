@@ -150,6 +150,43 @@ def test_a_process_that_ended_has_no_start_time(bench, host, board):
     assert holding.start_time_ticks == 0
 
 
+def client(id_: int, gfx: int, vram: int, pdev: str = "0000:05:00.0") -> str:
+    return (
+        f"drm-driver:\tamdgpu\ndrm-pdev:\t{pdev}\ndrm-client-id:\t{id_}\n"
+        f"drm-memory-vram:\t{vram} KiB\ndrm-engine-gfx:\t{gfx} ns\n"
+    )
+
+
+def test_graphics_are_known_by_drm_and_nothing_is_counted_twice(bench, host, board):
+    host.use(4711, {board.gpu_ids[0]: 2 * GIB}, units=76)
+    host.open_drm(4711, 3, client(1, 0, 2 << 20))
+    host.open_drm(4712, 3, client(2, 0, 1 << 10))
+    host.open_drm(4713, 3, client(3, 0, 0))
+    bench.run()
+    assert bench.run("processes") == {f"hw_gpu_processes{{{G}}}": 2}
+    host.open_drm(4712, 3, client(2, 10**9, 1 << 10))
+    bench.run("processes", after=2)
+    held = {holding.pid: holding.amounts for holding in bench.host.holdings.current[UUID].holdings}
+    assert held[4711] == {
+        "memory_bytes": 2 * GIB, "copy_seconds": 0, "utilization_ratio": 0.25, "gfx_engine_ratio": 0
+    }  # fmt: skip
+    assert held[4712] == {"memory_bytes": 1 << 20, "utilization_ratio": 0.5, "gfx_engine_ratio": 0.5}
+    assert set(held) == {4711, 4712}
+
+
+def test_the_link_is_asked_of_the_bus_where_the_table_does_not_know(bench, host):
+    board = host.add_instinct(0)
+    board.write(gpu_metrics=gpu_metrics("v1_7", average_gfx_activity=1))
+    upstream = {"vendor": "0x8086", "class": "0x060400", "max_link_speed": "16.0 GT/s PCIe", "max_link_width": 16}
+    for name, content in upstream.items():
+        (board.directory.parent / name).write_text(f"{content}\n")
+    assert f"hw_gpu_pcie_link_width_lanes{{{G}}}" not in bench.run()
+    facts = bench.run("facts")
+    assert facts[f"hw_gpu_pcie_link_width_lanes{{{G}}}"] == 16
+    assert facts[f"hw_gpu_pcie_link_generation{{{G}}}"] == 5
+    assert facts[f"hw_gpu_pcie_link_generation_limit{{{G}}}"] == 4
+
+
 def test_a_radeon(bench, host):
     host.add_radeon()
     values, facts = bench.run(), bench.run("facts")
