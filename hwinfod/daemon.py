@@ -88,6 +88,7 @@ class Daemon:
             self._hotplug.close()
             await self._faces.close()
             self._lanes_ended = self._engine.stop(_LANES_SECONDS)
+            self._notifier.close()
         return 0
 
     async def _first_samples(self) -> None:

@@ -50,6 +50,12 @@ class Notifier:
         if self.watchdog_seconds:
             self._send("WATCHDOG=1")
 
+    def close(self) -> None:
+        """Nothing is said any more."""
+        notifier, self._notifier = self._notifier, None
+        if notifier is not None and notifier.socket is not None:
+            notifier.socket.close()
+
     def _send(self, message: str) -> None:
         if self._notifier is not None:
             self._notifier.notify(message)

@@ -27,7 +27,9 @@ def test_a_manager_that_does_not_read_holds_nobody(manager: NotifySocket) -> Non
     assert len(told) < 2000, "the queue was never full, and the test shows nothing"
     notifier.ready("it reads again")
     assert manager.all("STATUS")[-1] == "it reads again"
-    notifier._notifier.socket.close()
+    notifier.close()
+    notifier.ready("too late")
+    assert manager.all("STATUS")[-1] == "it reads again"
 
 
 def test_without_a_manager_it_is_silent() -> None:
