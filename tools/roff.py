@@ -52,5 +52,16 @@ def tagged(tag: str, body: Iterable[str]) -> list[str]:
     return [".TP", f".B {escape(tag)}", *body]
 
 
+def verbatim(text: str) -> list[str]:
+    """As it stands, indented."""
+    return [".PP", ".RS", ".nf", *(escape(line) or ".sp" for line in text.split("\n")), ".fi", ".RE"]
+
+
+def see_also(*pages: tuple[str, int]) -> list[str]:
+    """References, as man(7) writes them."""
+    *others, last = [f".BR {escape(name)} ({section})" for name, section in pages]
+    return [".SH SEE ALSO", *(f"{page}," for page in others), last]
+
+
 def page(lines: Iterable[str]) -> str:
     return "\n".join(lines) + "\n"

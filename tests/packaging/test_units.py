@@ -77,4 +77,4 @@ def test_a_line_that_opens_it_is_seen(tmp_path: Path) -> None:
 
 
 def test_each_drop_in_has_its_page() -> None:
-    assert DROP_INS == sorted(path.stem for path in PAGES.glob("*.md"))
+    assert sorted(path.stem for path in PAGES.glob("*.md")) == DROP_INS
