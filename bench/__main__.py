@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`make bench`: all measurements, or those named on the command line (start, http, scrape, sampling, ring, rdma)."""
+"""`make bench`: all measurements, or those of `BENCHES` that are named on the command line."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from importlib import import_module
 
 from bench.report import Line, print_table
 
-BENCHES = ("start", "http", "scrape", "sampling", "ring", "rdma")
+BENCHES = ("start", "http", "scrape", "sampling", "ring", "rdma", "amd")
 
 
 def main() -> int:

@@ -17,7 +17,7 @@ from hwinfod.sources.amdgpu import (
     read_partitioning,
 )
 from hwinfod.sources.files import read_text
-from hwinfod.sources.kfd import read_nodes
+from hwinfod.sources.kfd import read_generation, read_nodes
 from hwinfod.sources.pci import is_stand_in, list_pci, read_driver, read_is_suspended
 
 if TYPE_CHECKING:
@@ -66,13 +66,17 @@ class Inventory:
         self._host = host
         self._inodes: dict[str, int] = {}
         self._functions: dict[str, PciDevice] = {}
+        self._generation: int | None = None
         self.nodes: dict[int, Node] = {}
         self.gpus: dict[str, AmdGpu] = {}
 
     def follow(self, reporter: str) -> None:
         """Learns which boards came, left, went to sleep or to a virtual machine, and reports them all."""
         self._follow_functions()
-        self.nodes = {node.number: node for node in read_nodes(self._host.roots)}
+        generation = read_generation(self._host.roots)
+        if generation is None or generation != self._generation:
+            self.nodes = {node.number: node for node in read_nodes(self._host.roots)}
+            self._generation = generation
         known, self.gpus = self.gpus, {}
         for address, function in self._functions.items():
             self.gpus[address] = self._look(function, known.get(address))

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from hwinfod.sources.kfd import Node, Use
 
 _MICROSECONDS = 1_000_000
+_MOST_TURNS = 512
 _STAT_LIMIT = 4096
 
 
@@ -36,6 +37,8 @@ class Processes:
     def __init__(self, host: Host, table: Table) -> None:
         self._host = host
         self._published: set[str] = set()
+        self._known: dict[int, frozenset[int]] = {}
+        self._turn = 0
         self._counts = Groups(table, _count_columns)
         self._partitions = Groups(table, _partition_columns)
 
@@ -50,8 +53,7 @@ class Processes:
         """Reads every process once. The GPUs' own figures are read in the same pass. `clients` are DRM's, by PCI
         address."""
         roots, boottime_ns = self._host.roots, self._host.clock.boottime_ns()
-        gpu_ids = [node.gpu_id for gpu in gpus for node in gpu.nodes]
-        uses = {pid: read_uses(roots, pid, gpu_ids) for pid in list_processes(roots)}
+        uses = self._read([node.gpu_id for gpu in gpus for node in gpu.nodes])
         starts = {pid: _start_time(roots, pid) for pid, of_process in uses.items() if of_process}
         for gpu, read_used in gpus.items():
             used = read_used()
@@ -68,6 +70,23 @@ class Processes:
             self._fill(gpu, holdings)
         self._counts.sweep()
         self._partitions.sweep()
+
+    def _read(self, gpu_ids: list[int]) -> dict[int, dict[int, Use]]:
+        """What each process has. KFD lists every GPU for each: of 64 partitions a process uses one. What had nothing
+        the last time is read in turns where there is much of that; a process that is new is read at once."""
+        pids = list_processes(self._host.roots)
+        with_nothing = [
+            (pid, gpu_id) for pid in pids if pid in self._known for gpu_id in gpu_ids if gpu_id not in self._known[pid]
+        ]
+        turn = self._turn if len(with_nothing) > _MOST_TURNS else 0
+        in_turn = (with_nothing[turn:] + with_nothing[:turn])[:_MOST_TURNS]
+        self._turn = (turn + len(in_turn)) % max(1, len(with_nothing))
+        wanted: dict[int, list[int]] = {pid: list(self._known.get(pid, gpu_ids)) for pid in pids}
+        for pid, gpu_id in in_turn:
+            wanted[pid].append(gpu_id)
+        uses = {pid: read_uses(self._host.roots, pid, of_process) for pid, of_process in wanted.items()}
+        self._known = {pid: frozenset(of_process) for pid, of_process in uses.items()}
+        return uses
 
     def _fill(self, gpu: AmdGpu, holdings: tuple[Holding, ...]) -> None:
         self._counts.set("\0".join(gpu.labels), (len(holdings),))

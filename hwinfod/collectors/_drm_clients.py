@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from hwinfod.collectors._drm_scan import Pass
     from hwinfod.core.collector import Collector
 
+# The first pass looks at every descriptor of the host, and everyone waits for it; the later ones at little.
+_FIRST_STEP_CPU_SECONDS = 0.02
 _STEP_CPU_SECONDS = 0.005
 
 
@@ -34,7 +36,7 @@ class Clients:
     def work(self) -> None:
         """Goes on with the pass, for a bounded time."""
         self._collector.step("look for clients")
-        found = self._scanner.work(_STEP_CPU_SECONDS)
+        found = self._scanner.work(_FIRST_STEP_CPU_SECONDS if self.latest is None else _STEP_CPU_SECONDS)
         if found is not None:
             self.latest, self.uses = found, self._shares.update(found)
         if self.latest is not None and self.latest.blind:

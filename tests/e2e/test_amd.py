@@ -69,3 +69,16 @@ def test_a_board_that_comes_late_is_found(host: Host, gpus: GpuHost) -> None:
         assert daemon.scrape(DETAILED).series("hw_gpu_up") == {}
         gpus.add_radeon()
         daemon.wait_until(lambda: daemon.scrape(DETAILED).series("hw_gpu_up") != {}, "the new board")
+
+
+def test_an_intel_card_and_its_client(host: Host, gpus: GpuHost) -> None:
+    gpus.add_max()
+    gpus.open_drm(4711, 3, "drm-driver: xe\ndrm-pdev: 0000:29:00.0\ndrm-client-id: 1\ndrm-resident-vram0: 1 GiB\n")
+    card = {"gpu": "0", "uuid": "pci-0000:29:00.0"}
+    with Daemon.start("--collector.drm.processes-interval=1", host=host) as daemon:
+        read = daemon.scrape(DETAILED)
+        assert read.value("hw_gpu_energy_joules_total", **card) == 7.5
+        assert read.value("hw_gpu_clock_hertz", **card, clock="gt1") == 1_301_000_000
+        daemon.wait_until(
+            lambda: daemon.scrape(DETAILED).series("hw_gpu_processes") == {frozenset(card.items()): 1}, "the client"
+        )

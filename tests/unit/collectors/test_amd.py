@@ -141,6 +141,38 @@ def test_processes_are_held_against_the_boards_own_figure(bench, host, board):
     assert holding.amounts == {"memory_bytes": 2 * GIB, "copy_seconds": 1.5, "utilization_ratio": 0.25}
 
 
+def test_what_a_process_does_not_use_is_looked_at_in_turns(bench, host, monkeypatch):
+    from hwinfod.collectors import _amd_processes
+
+    monkeypatch.setattr(_amd_processes, "_MOST_TURNS", 3)
+    board = host.add_instinct(0, partitions=8)
+    first, *others = board.gpu_ids
+    host.use(4711, {first: GIB, **dict.fromkeys(others, 0)})
+    read: list[int] = []
+    original = _amd_processes.read_uses
+    monkeypatch.setattr(
+        _amd_processes, "read_uses", lambda roots, pid, ids: (read.extend(ids), original(roots, pid, ids))[1]
+    )
+    bench.run()
+    bench.run("processes")
+    assert read == board.gpu_ids
+    host.use(4711, {first: 2 * GIB, others[5]: GIB})
+    for _ in range(3):
+        read.clear()
+        bench.run("processes")
+        assert len(read) in (4, 5)
+    (holding,) = bench.host.holdings.current[UUID].holdings
+    assert holding.amounts["memory_bytes"] == 3 * GIB
+
+
+def test_partitions_that_change_are_seen(bench, host, board):
+    bench.run()
+    host.repartition(board, 8)
+    bench.run("facts")
+    assert bench.host.devices.current[UUID].facts["compute_partition"] == "CPX"
+    assert sum(d.kind == "gpu partition" for d in bench.host.devices.current.values()) == 8
+
+
 def test_a_process_that_ended_has_no_start_time(bench, host, board):
     host.use(4711, {board.gpu_ids[0]: GIB})
     shutil.rmtree(host.proc / "4711")
