@@ -53,6 +53,7 @@ class GpuReader:
         self._metrics: Attribute | None = Attribute(os.path.join(self._directory, "gpu_metrics"))
         self._table_has_link = False
         self._throttle = _ThrottleClock()
+        self._uncorrected: dict[str, int] = {}
         hwmon = os.path.join(self._directory, "hwmon")
         self._hwmon = os.path.join(hwmon, next(iter(list_directory(hwmon)), "none"))
         self._pwm = Attribute(os.path.join(self._hwmon, "pwm1"))
@@ -204,10 +205,22 @@ class GpuReader:
         try:
             for block, counts in read_error_counts(self._directory).items():
                 cells.update(((families.ECC, (*labels, kind, block)), count) for kind, count in counts.items())
+                self._tell_errors(block, counts.get("uncorrected", 0))
             for state, count in read_bad_pages(self._directory).items():
                 cells[families.PAGES_RETIRED, (*labels, state)] = count
         except ParseError as error:
             self._skip(f"{self.gpu.pci.address} errors", error)
+
+    def _tell_errors(self, block: str, count: int) -> None:
+        """Those from before the first look are in the counter, and no event."""
+        new, self._uncorrected[block] = count - self._uncorrected.get(block, count), count
+        if new > 0:
+            gpu = self.gpu
+            text = f"gpu {gpu.index} {gpu.model}: {new} uncorrected errors in {block}"
+            self._host.events.add(
+                EventKind.MEMORY_ERROR, Severity.CRITICAL, text, device=gpu.uuid, key=block,
+                attributes={"pci": gpu.pci.address, "block": block, "errors": str(new)},
+            )  # fmt: skip
 
     def _add_limits(self, cells: Cells) -> None:
         labels = self.gpu.labels

@@ -173,6 +173,7 @@ class Inventory:
                 "compute_partition": gpu.partitioning[0],
                 "memory_partition": gpu.partitioning[1],
                 "xgmi_peers": ",".join(sorted(self._peers(gpu))),
+                **{f"firmware_{name}": version for name, version in identity.firmware},
             },
             info=INFO,
             parent=pci.address,

@@ -38,7 +38,8 @@ _MEGAHERTZ = 1_000_000
 @dataclass(frozen=True, slots=True)
 class Identity:
     """Who a GPU is, all of it the driver's memory: a sleeping GPU is not woken. "" where the driver does not say.
-    `unique_id` are 16 hexadecimal digits; `card` and `render` its nodes below /dev/dri."""
+    `unique_id` are 16 hexadecimal digits; `card` and `render` its nodes below /dev/dri; `firmware` are versions by
+    what it runs on (smc, mec, vcn), as the driver writes them."""
 
     unique_id: str
     serial: str
@@ -47,6 +48,7 @@ class Identity:
     vbios: str
     card: str
     render: str
+    firmware: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +160,7 @@ def read_identity(directory: str) -> Identity:
         vbios=text("vbios_version"),
         card=_first(nodes, "card"),
         render=_first(nodes, "renderD"),
+        firmware=_read_firmware(os.path.join(directory, "fw_version")),
     )
 
 
@@ -194,6 +197,17 @@ def read_bad_pages(directory: str) -> dict[str, int]:
         return parse_bad_pages(read_file(os.path.join(directory, "ras", "gpu_vram_bad_pages"), _PAGES_LIMIT))
     except ReadError:
         return {}
+
+
+def _read_firmware(directory: str) -> tuple[tuple[str, str], ...]:
+    """amdgpu_ucode.c: 0x00000000 is firmware that this GPU does not have."""
+    suffix = "_fw_version"
+    versions = (
+        (name.removesuffix(suffix), read_text(os.path.join(directory, name)))
+        for name in list_directory(directory)
+        if name.endswith(suffix)
+    )
+    return tuple((name, version) for name, version in versions if version.strip("0x"))
 
 
 def _first(names: list[str], prefix: str) -> str:

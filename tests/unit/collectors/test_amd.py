@@ -10,7 +10,7 @@ import pytest
 
 from hwinfod.collectors.amd import Amd
 from hwinfod.core.device import Status
-from hwinfod.core.event import EventKind
+from hwinfod.core.event import EventKind, Severity
 from hwinfod.core.health import State
 from hwinfod.core.metric import Level
 from tests.fixtures.host.gpus import GIB, Board, GpuHost, gpu_metrics
@@ -87,6 +87,52 @@ def test_inventory(bench, board):
         f"hw_gpu_info{{{G},vendor=AMD,model=AMD Instinct MI300X,pci=0000:05:00.0,numa_node=0,driver=amdgpu,"
         "driver_version=6.12.0,vbios=113-M3000100-102,memory=dedicated}"
     }
+
+
+def test_firmware_versions_are_facts(bench, board):
+    bench.run()
+    facts = bench.host.devices.current[UUID].facts
+    assert {name: value for name, value in facts.items() if name.startswith("firmware")} == {
+        "firmware_smc": "0x00556f00"
+    }
+
+
+def test_new_uncorrected_errors_are_an_event(bench, board):
+    bench.run("facts")
+    bench.run("facts")
+    assert [e for e in bench.events() if e.kind is EventKind.MEMORY_ERROR] == []
+    board.write(**{"ras/umc_err_count": "ue: 3\nce: 40"})
+    bench.run("facts")
+    (event,) = [e for e in bench.events() if e.kind is EventKind.MEMORY_ERROR]
+    assert event.text == "gpu 0 AMD Instinct MI300X: 2 uncorrected errors in umc"
+    assert event.severity is Severity.CRITICAL
+
+
+def _attributes(directory: Path) -> list[str]:
+    return [str(p.relative_to(directory)) for p in directory.rglob("*") if p.is_file() and not p.is_symlink()]
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff" * 60, b"9" * 30, b"-1\n", None], ids=str)
+def test_any_file_may_break_and_costs_itself(host, bench, content):
+    """Every file of a board in turn, and those of KFD: the other board is whole, the collector works."""
+    board = host.add_instinct(0, partitions=8)
+    host.add_instinct(1)
+    host.use(4711, {board.gpu_ids[0]: GIB}, units=3)
+    bench.run()
+    other = "gpu=1,uuid=GPU-cfc7b4d5b96c0a01"
+    kfd = host.sys / "class/kfd/kfd"
+    of_board = [board.directory / name for name in _attributes(board.directory)]
+    for path in [*of_board, *(kfd / name for name in _attributes(kfd) if "nodes/8" not in name)]:
+        before = path.read_bytes()
+        path.unlink() if content is None else path.write_bytes(content)
+        for beat in ("facts", "sample", "processes"):
+            values = bench.run(beat)
+        assert values[f"hw_gpu_processes{{{other}}}"] == 0, path
+        assert bench.values("sample")[f"hw_gpu_up{{{other}}}"] == 1, path
+        path.write_bytes(before)
+    for beat in ("facts", "sample", "processes"):
+        bench.run(beat)
+    assert bench.values("sample")[f"hw_gpu_memory_usage_bytes{{{G}}}"] == 100 * GIB
 
 
 def test_throttling_is_told_in_seconds(bench, board):
