@@ -45,6 +45,7 @@ class Gpu:
     is_unified: bool = False
     trouble: str = ""
     is_stale: bool = False
+    is_lost: bool = False
 
     @property
     def labels(self) -> tuple[str, str]:
@@ -100,6 +101,17 @@ def elsewhere(host: Host, known: Mapping[str, Device], seen: set[str]) -> Iterat
         name = before.name if before is not None else address
         info = INFO if before is not None else None
         yield Device(id_, KIND, name, facts, info, address, missed=True, status=status)
+
+
+def find_functions(roots: RootPaths) -> dict[str, Status]:
+    """NVIDIA's functions on the PCI bus by address: a change is a reason to look anew."""
+    base = roots.sys("bus/pci/devices")
+    return {address: _status(os.path.join(base, address)) for address in list_gpus_on_pci(roots)}
+
+
+def given_away(functions: Mapping[str, Status]) -> dict[str, bool]:
+    """By address, whether somebody else has it, whatever it does there."""
+    return {address: status is Status.PASSED_THROUGH for address, status in functions.items()}
 
 
 def known_gpus(host: Host) -> dict[str, Device]:

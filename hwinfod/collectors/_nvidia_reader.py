@@ -3,14 +3,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from typing import TYPE_CHECKING
 
 from hwinfod.collectors._gpu_families import MEMORY_LIMIT, MEMORY_USAGE, UP
+from hwinfod.collectors._nvidia_board import Board
 from hwinfod.collectors._nvidia_families import RELEASED
-from hwinfod.collectors._nvidia_gpu import GpuReader
-from hwinfod.collectors._nvidia_inventory import Gpu, elsewhere, find_gpus, is_suspended, known_gpus
-from hwinfod.core.device import Device, Status
+from hwinfod.collectors._nvidia_gpm import Gpm, Profilers
+from hwinfod.collectors._nvidia_inventory import (
+    Gpu,
+    elsewhere,
+    find_functions,
+    find_gpus,
+    given_away,
+    is_suspended,
+    known_gpus,
+)
+from hwinfod.collectors._nvidia_mig import Mig
+from hwinfod.collectors._nvidia_processes import Processes
+from hwinfod.collectors._nvidia_retry import LetGo, Retry
 from hwinfod.core.event import EventKind, Severity
 from hwinfod.core.table import Groups
 from hwinfod.errors import Absent, HwinfodError
@@ -28,12 +40,13 @@ from hwinfod.sources.nvml_errors import (
 from hwinfod.sources.proc_meminfo import parse_meminfo
 
 if TYPE_CHECKING:
-    from hwinfod.collectors.nvidia import Nvidia
+    from collections.abc import Callable, Iterator, Sequence
+
+    from hwinfod.core.collector import Collector
+    from hwinfod.core.device import Device
 
 log = logging.getLogger("hwinfod.nvidia")
 
-_RETRY_SECONDS = 60.0  # a lost GPU comes back, if at all, after all of NVML was shut down
-_MOST_RETRY_SECONDS = 3600.0
 _ABSENT = {
     DRIVER_NOT_LOADED: "the NVIDIA driver is not loaded",
     LIBRARY_NOT_FOUND: "no libnvidia-ml.so.1, though there is NVIDIA hardware or a driver; see nvidia.library_roots",
@@ -43,20 +56,26 @@ _ABSENT = {
 class Reader:
     """One opening of the collector. `gpus` are those that NVML shows, `lost` those that it did and does not."""
 
-    def __init__(self, collector: Nvidia) -> None:
+    def __init__(self, collector: Collector, places: Sequence[str]) -> None:
         self.gpus: list[Gpu] = []
         self.lost: dict[str, Device] = {}
         self.session: Session | None = None
         self._collector = collector
-        self._host = collector.host
-        self._readers: dict[Gpu, GpuReader] = {}
+        self._places = places
+        self._host = host = collector.host
+        self._boards: dict[Gpu, Board] = {}
+        self._gpm: Gpm | None = None
+        self._profilers = Profilers(host.roots)
+        self._mig = Mig(collector.table)
+        self._processes = Processes(host, collector.tables["processes"])
         self._up = Groups(collector.table, lambda key: [(UP, tuple(key.split("\0")))])
         self._unified = Groups(
             collector.table, lambda key: [(metric, tuple(key.split("\0"))) for metric in (MEMORY_USAGE, MEMORY_LIMIT)]
         )
         self._released = collector.table.bind([RELEASED])
-        self._retry_at: float | None = None
-        self._retry_seconds = _RETRY_SECONDS
+        self._retry = Retry(host.clock)
+        self._let_go = LetGo(host)
+        self._functions = find_functions(host.roots)
         self._unsupported: set[str] = set()
 
     def sample(self) -> None:
@@ -65,19 +84,72 @@ class Reader:
         session = self.connected()
         if session is None:
             return
-        try:
+        with self._connection():
+            changed = False
             for gpu in self.gpus:
-                self._sample(session, gpu)
+                changed |= self._sample(session, gpu)
             if any(gpu.is_stale for gpu in self.gpus):
                 self.enumerate(session)
-        except LibraryFailed:
-            self.disconnect()
-            raise
+            elif changed:
+                self.report()
         for device in self.lost.values():
             self._up.set(f"{device.facts['gpu']}\0{device.id}", [0])
-        self._up.sweep()
-        self._unified.sweep()
-        self._retry()
+        self._sweep()
+        if self._retry.is_due(trouble=bool(self.lost) or any(gpu.trouble for gpu in self.gpus)):
+            LIBRARY.end_all()
+
+    def sample_links(self) -> None:
+        """NVLink and fabric of every GPU that works."""
+        if self.session is None or self.session.is_stale:
+            return
+        with self._connection():
+            for gpu, board in list(self._boards.items()):
+                if is_suspended(gpu):
+                    continue
+                try:
+                    board.sample_links(self._collector.tables["links"], self._skipper(gpu))
+                except DeviceFailed as error:
+                    self._fail(gpu, error)
+
+    def scan_processes(self) -> None:
+        """Who uses the GPUs that work."""
+        if self.session is None or self.session.is_stale:
+            return
+        with self._connection():
+            awake = [(gpu, self._mig.of(gpu)) for gpu in self._boards if not is_suspended(gpu)]
+            self._processes.scan(self.session, awake, self._collector.skip)
+
+    def follow(self) -> None:
+        """What changes seldom: GPUs that came, went, fell asleep or were given away, profilers, MIG modes."""
+        session = self.session
+        if session is None or session.is_stale:
+            return
+        if any(board.has_gpm for board in self._boards.values()):
+            self._profilers.look()
+        before, self._functions = self._functions, find_functions(self._host.roots)
+        if given_away(before) != given_away(self._functions):
+            LIBRARY.end_all()  # NVML shows what is new to those who connect anew
+            return
+        with self._connection():
+            if before != self._functions:  # one fell asleep, or woke up
+                self.enumerate(session)
+            pending = [gpu.index for gpu in self._boards if self._mode_is_pending(session, gpu)]
+        if pending:
+            self._let_go.for_mode_change(pending)
+
+    def _mode_is_pending(self, session: Session, gpu: Gpu) -> bool:
+        """A change of MIG mode waits for everyone to let go. One that has happened shows in the facts."""
+        if is_suspended(gpu):
+            return False
+        try:
+            mode = session.optional("nvmlDeviceGetMigMode", gpu.handle)
+        except DeviceFailed:
+            return False  # the next tick of values says so
+        if mode is None:
+            return False
+        if (mode[0] == 1) != gpu.mig_enabled:
+            gpu.is_stale = True
+        return bool(mode[0] != mode[1])
 
     def connected(self) -> Session | None:
         """The session, opened where there is none; None while the driver is released or others have to close first.
@@ -90,18 +162,17 @@ class Reader:
         if self.session is not None and not self.session.is_stale:
             return self.session
         self.disconnect()
-        places = self._collector.context.settings[self._collector.settings[0]]
         try:
-            session = Session(self._host.roots, places, self._collector.step)
+            self.session = session = Session(self._host.roots, self._places, self._collector.step)
             self._host.hold.set_holding(self._collector.name, True)
-            self.session = session
+            self._gpm = Gpm(session, self._collector.table)
             self.enumerate(session)
         except LibraryFailed as error:
             self.disconnect()
             if error.code == UNINITIALIZED:
                 return None
-            self._report([])
-            if error.code in (DRIVER_NOT_LOADED, LIBRARY_NOT_FOUND):
+            self.report()
+            if error.code in _ABSENT:
                 raise Absent(_ABSENT[error.code]) from None
             raise
         return session
@@ -109,55 +180,88 @@ class Reader:
     def disconnect(self) -> None:
         """Gives every handle and descriptor back."""
         self._forget_gpus()
+        self._sweep()
+        self._gpm = None
+        self._processes.withdraw()
         if self.session is not None:
             session, self.session = self.session, None
             session.close()
             self._host.hold.set_holding(self._collector.name, False)
 
     def enumerate(self, session: Session) -> None:
-        """Looks anew at which GPUs there are."""
+        """Looks anew at which GPUs there are. Raises LibraryFailed."""
         self._forget_gpus()
         self.gpus = find_gpus(session, self._host, known_gpus(self._host))
-        self._report(self.gpus)
-        if self.lost and self._retry_at is None:
-            self._retry_at = self._host.clock.monotonic() + self._retry_seconds
+        for gpu in self.gpus:
+            with contextlib.suppress(DeviceFailed):
+                self._mig.sample(session, gpu)
+        self.report()
+        if self.lost:
+            self._retry.plan()
+
+    def report(self) -> None:
+        """The inventory as it is now."""
+        known = known_gpus(self._host)
+        working = [gpu for gpu in self.gpus if not gpu.is_lost]
+        records = [gpu.record() for gpu in working]
+        records += elsewhere(self._host, known, {gpu.pci for gpu in working})
+        there = {record.id for record in records}
+        records += [instance.record(gpu) for gpu in working for instance in self._mig.of(gpu)]
+        self._host.devices.reconcile(self._collector.name, records)
+        failed = {gpu.uuid for gpu in self.gpus}
+        self.lost = {id_: d for id_, d in known.items() if id_ not in there | failed and "gpu" in d.facts}
+
+    @contextlib.contextmanager
+    def _connection(self) -> Iterator[None]:
+        """A failure of the library ends the session."""
+        try:
+            yield
+        except LibraryFailed:
+            self.disconnect()
+            raise
+
+    def _sweep(self) -> None:
+        self._up.sweep()
+        self._unified.sweep()
+        self._mig.sweep()
+        if self._gpm is not None:
+            self._gpm.sweep()
 
     def _forget_gpus(self) -> None:
-        for reader in self._readers.values():
-            reader.release()
-        self._readers.clear()
+        for board in self._boards.values():
+            board.release()
+        self._boards.clear()
+        self._mig.forget()
+        if self._gpm is not None:
+            self._gpm.close()
         self.gpus = []
 
-    def _report(self, gpus: list[Gpu]) -> None:
-        known = known_gpus(self._host)
-        records = [gpu.record() for gpu in gpus]
-        records += elsewhere(self._host, known, {gpu.pci for gpu in gpus})
-        self._host.devices.reconcile(self._collector.name, records)
-        there = {record.id for record in records}
-        self.lost = {id_: device for id_, device in known.items() if id_ not in there and "gpu" in device.facts}
-
-    def _sample(self, session: Session, gpu: Gpu) -> None:
-        key = f"{gpu.index}\0{gpu.uuid}"
+    def _sample(self, session: Session, gpu: Gpu) -> bool:
+        """One GPU; whether its MIG instances changed."""
         if is_suspended(gpu):
-            return
-        if gpu.trouble:
-            self._up.set(key, [0])
-            return
-        try:
-            reader = self._readers.get(gpu)
-            if reader is None:
-                reader = self._readers[gpu] = GpuReader(session, gpu.handle, self._collector.table, gpu.labels)
-                self._tell_unsupported(reader)
-            answers = reader.sample(lambda call, error: self._collector.skip(f"GPU {gpu.index} {call}", error))
-        except DeviceFailed as error:
-            self._up.set(key, [0])
-            self._fail(gpu, error)
-            return
+            return False
+        changed = False
+        key = "\0".join(gpu.labels)
+        answers = False
+        if not gpu.trouble:
+            try:
+                board = self._boards.get(gpu)
+                if board is None:
+                    board = self._boards[gpu] = Board(session, gpu, self._collector.table)
+                    self._tell_unsupported(board)
+                answers = board.values.sample(self._skipper(gpu))
+                changed = self._mig.sample(session, gpu) if gpu.mig_enabled else False
+                if board.has_gpm and self._gpm is not None and not self._profilers.running:
+                    self._gpm.sample(gpu, self._mig.of(gpu))
+                if gpu.is_unified:
+                    self._sample_unified(key)
+                if board.values.is_busy:
+                    self._host.activity.note(gpu.pci)
+            except DeviceFailed as error:
+                answers = False
+                self._fail(gpu, error)
         self._up.set(key, [int(answers)])
-        if gpu.is_unified:
-            self._sample_unified(key)
-        if reader.is_busy:
-            self._host.activity.note(gpu.pci)
+        return changed
 
     def _sample_unified(self, key: str) -> None:
         """GPU and processor have one memory: what the host has and what is not available of it."""
@@ -169,15 +273,19 @@ class Reader:
             return
         self._unified.set(key, [total - available, total])
 
+    def _skipper(self, gpu: Gpu) -> Callable[[str, object], None]:
+        return lambda call, error: self._collector.skip(f"GPU {gpu.index} {call}", error)
+
     def _fail(self, gpu: Gpu, error: DeviceFailed) -> None:
         """It costs this GPU. A handle that is no longer good is replaced after this tick."""
-        reader = self._readers.pop(gpu, None)
-        if reader is not None:
-            reader.release()
+        board = self._boards.pop(gpu, None)
+        if board is not None:
+            board.release()
         if error.code == INVALID_ARGUMENT:
             gpu.is_stale = True
             return
         gpu.trouble = str(error)
+        gpu.is_lost = error.code != RESET_REQUIRED
         log.error("GPU %s (%s): %s", gpu.index, gpu.uuid, error)
         self._host.events.add(
             EventKind.GPU_FAILED,
@@ -186,25 +294,11 @@ class Reader:
             device=gpu.uuid,
             attributes={"gpu": gpu.index, "pci": gpu.pci, "call": error.function, "code": str(error.code)},
         )
-        if error.code != RESET_REQUIRED:
-            self._host.devices.report(self._collector.name, gpu.record(Status.LOST))
-        self._host.holdings.withdraw(gpu.uuid)
-        if self._retry_at is None:
-            self._retry_at = self._host.clock.monotonic() + self._retry_seconds
+        self.report()
+        self._retry.plan()
 
-    def _retry(self) -> None:
-        """A GPU that is lost to a process comes back to it, if at all, after all of NVML was shut down."""
-        if self._retry_at is None or self._host.clock.monotonic() < self._retry_at:
-            return
-        self._retry_at = None
-        if not self.lost and not any(gpu.trouble for gpu in self.gpus):
-            self._retry_seconds = _RETRY_SECONDS
-            return
-        self._retry_seconds = min(2 * self._retry_seconds, _MOST_RETRY_SECONDS)
-        LIBRARY.end_all()
-
-    def _tell_unsupported(self, reader: GpuReader) -> None:
-        new = reader.unsupported - self._unsupported
+    def _tell_unsupported(self, board: Board) -> None:
+        new = board.values.unsupported - self._unsupported
         if new:
             self._unsupported |= new
             log.info("this driver or GPU does not support %s", ", ".join(sorted(new)))

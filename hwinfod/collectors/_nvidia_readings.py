@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Columns = tuple[tuple["Metric", tuple[str, ...]], ...]
 
 _NOT_AVAILABLE = {0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF}  # nvml.h NVML_VALUE_NOT_AVAILABLE
-_MEMORY_V2 = 0x02000028  # nvml.h nvmlMemory_v2
+MEMORY_V2 = 0x02000028  # nvml.h nvmlMemory_v2
 UTILIZATION_CALL = "nvmlDeviceGetUtilizationRates"
 _MHZ, _KIB = 1_000_000, 1024
 
@@ -135,7 +135,7 @@ CALLS: tuple[Call, ...] = (
     _engine("Ofa", "ofa", Level.DETAILED),
     Call(
         "nvmlDeviceGetMemoryInfo",
-        (_MEMORY_V2,),
+        (MEMORY_V2,),
         (*_MEMORY, (gpu.MEMORY_RESERVED, ())),
         lambda memory: [*_memory(memory), known(memory.reserved)],
     ),

@@ -39,7 +39,8 @@ class Nvidia(Collector):
             raise Absent("no NVIDIA driver and no NVIDIA GPU")
         from hwinfod.collectors._nvidia_reader import Reader
 
-        self.reader: Reader = Reader(self)
+        places = self.context.settings[LIBRARY_ROOTS]
+        self.reader: Reader = Reader(self, places)
 
     def close(self) -> None:
         self.reader.disconnect()
@@ -47,3 +48,17 @@ class Nvidia(Collector):
     @beat(seconds=1)
     def sample(self) -> None:
         self.reader.sample()
+
+    @beat(seconds=5)
+    def links(self) -> None:
+        self.reader.sample_links()
+
+    @beat(seconds=5)
+    def processes(self) -> None:
+        """NVML's dearest calls: milliseconds each."""
+        self.reader.scan_processes()
+
+    @beat(seconds=10)
+    def facts(self) -> None:
+        """What changes seldom: which GPUs there are, who has them, pending modes."""
+        self.reader.follow()

@@ -17,13 +17,15 @@ class Holding:
     """A process's part of a device. `start_time_ticks` (/proc/PID/stat field 22) tells a reused pid from the one
     that was meant; 0 where it could not be read. `amounts` by name with the unit in it: "memory_bytes", "qps".
     `kernel` names the kernel user that holds it, where there is no process (pid 0). `peers` are the far ends of
-    its connections, as address:port, where the device has such."""
+    its connections, as address:port, where the device has such. `role` is what the process does with it, where there
+    are several things to do: "compute", "graphics", "mps client", "mps server"."""
 
     pid: int
     start_time_ticks: int
     amounts: Mapping[str, float]
     kernel: str = ""
     peers: tuple[str, ...] = ()
+    role: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ _NO_ATTACH = 2  # nvml.h NVML_INIT_FLAG_NO_ATTACH: sleeping GPUs are not woken b
 _NO_GPUS = 1  # nvml.h NVML_INIT_FLAG_NO_GPUS: a host whose GPUs all went elsewhere is no error
 _RETRIES = 3  # process lists grow between the call that asks for the size and the one that fills
 _TEXT_BYTES = 96
+_FABRIC_COMPLETED = 3  # nvml.h NVML_GPU_FABRIC_STATE_COMPLETED
 
 
 class _Library:
@@ -157,3 +158,22 @@ class Session:
             raise error_of(function, error.value) from None
         if code:
             raise self._judge(function, code, arguments)
+
+    def struct(self, name: str) -> Any:
+        """A structure of the bindings, for calls that fill one. Raises Unsupported where they are older than it."""
+        kind = getattr(self._pynvml, name, None)
+        if kind is None:
+            raise Unsupported(name, FUNCTION_NOT_FOUND)
+        return kind()
+
+    def fabric_state(self, handle: Handle) -> int | None:
+        """nvmlGpuFabricState_t; None where the GPU is in no fabric. Raises DeviceFailed and LibraryFailed."""
+        try:
+            info = self.struct("c_nvmlGpuFabricInfo_v2_t")
+            self.call("nvmlDeviceGetGpuFabricInfoV", handle, ctypes.byref(info))
+        except (DeviceFailed, LibraryFailed):
+            raise
+        except NvmlError:
+            return None
+        state = int(info.state) & 0xFF  # an unsigned char in nvml.h, wider in the bindings
+        return state if 0 < state <= _FABRIC_COMPLETED else None

@@ -10,6 +10,8 @@ import ctypes
 import struct
 from typing import TYPE_CHECKING
 
+from hwinfod.sources.nvml_errors import DeviceFailed, LibraryFailed, NvmlError, Unsupported
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -74,6 +76,15 @@ class FieldReader:
 
 
 def find_fields(session: Session, handle: Handle, fields: Sequence[tuple[int, int]]) -> FieldReader:
-    """A reader of those fields that this GPU and driver have. Raises what a failed device or library raises."""
-    codes = FieldReader(session, handle, fields).read_all()
+    """A reader of those fields that this GPU and driver have; of all of them where that cannot be found out now.
+    Raises DeviceFailed and LibraryFailed."""
+    reader = FieldReader(session, handle, fields)
+    try:
+        codes = reader.read_all()
+    except Unsupported:
+        return FieldReader(session, handle, ())
+    except (DeviceFailed, LibraryFailed):
+        raise
+    except NvmlError:
+        return reader
     return FieldReader(session, handle, [f for f, (code, _) in zip(fields, codes) if code not in _FOR_THE_LAST_TIME])

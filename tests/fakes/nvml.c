@@ -324,4 +324,21 @@ int nvmlDeviceGetPciInfo_v3(Handle handle, struct pci *out) {
     sscanf(out->bus_id, "%x:%x:%x", &out->domain, &out->bus, &out->device);
     return wrong;
 }
+
+int nvmlDeviceGetHandleByPciBusId_v2(const char *bus_id, Handle *out) {
+    int failed = enter("nvmlDeviceGetHandleByPciBusId_v2");
+    ull count = 0;
+    uint wanted[3], found[3];
+    if (failed) return failed;
+    number(&count, "", "gpus");
+    for (uint gpu = 0; gpu < count && sscanf(bus_id, "%x:%x:%x", &wanted[0], &wanted[1], &wanted[2]) == 3; gpu++) {
+        char key[32], value[64];
+        snprintf(key, sizeof key, "gpu.%u.pci", gpu);
+        if (find(key, value, sizeof value) && sscanf(value, "%x:%x:%x", &found[0], &found[1], &found[2]) == 3 &&
+            !memcmp(wanted, found, sizeof found))
+            return nvmlDeviceGetHandleByIndex_v2(gpu, out);
+    }
+    return NOT_FOUND;
+}
+
 #include "nvml_values.c"

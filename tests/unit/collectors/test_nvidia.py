@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -8,19 +10,38 @@ import pytest
 from hwinfod.core.device import Status
 from hwinfod.core.event import EventKind
 from hwinfod.core.health import State
+from hwinfod.sources.nvml import LIBRARY
 from tests.support import nvml_profiles as profiles
 from tests.support.nvml_machine import Machine, of
-from tests.support.nvml_profiles import GIB, MIB, uuid
+from tests.support.nvml_profiles import GIB, MIB, pci, uuid
+from tests.support.sysfs import put
 
 pytestmark = pytest.mark.tier("compiler")
 
 
-@pytest.fixture
-def a100(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
-    machine = Machine(tmp_path, profiles.a100())
+@pytest.fixture(autouse=True)
+def nothing_stays_open() -> Iterator[None]:
+    """NVML has one state a process: what a test leaves open would be in the way of the next."""
+    yield
+    for session in tuple(LIBRARY.sessions):
+        session.close()
+
+
+STAT = "100 (python) S 1 100 100 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 4711 0 0" + " 0" * 28
+
+
+def start(
+    directory: Path, monkeypatch: pytest.MonkeyPatch, state: Mapping[str, object], *, without: Sequence[str] = ()
+) -> Machine:
+    machine = Machine(directory, state, without=without)
     for name, value in machine.fake.environ.items():
         monkeypatch.setenv(name, value)
     return machine
+
+
+@pytest.fixture
+def a100(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    return start(tmp_path, monkeypatch, profiles.a100())
 
 
 def test_every_value_has_its_unit(a100: Machine) -> None:
@@ -74,7 +95,6 @@ def test_every_value_has_its_unit(a100: Machine) -> None:
     assert {name: values.get(name) for name in expected} == expected
     assert values["hwinfod_gpu_released"] == 0
     assert of(3, "fan_speed_ratio") not in values
-    bench.runner.close()
 
 
 def test_the_inventory_has_the_facts(a100: Machine) -> None:
@@ -94,7 +114,6 @@ def test_the_inventory_has_the_facts(a100: Machine) -> None:
     assert device.facts["architecture"] == "Ampere"
     assert device.facts["device_node"] == "/dev/nvidia5"
     assert any(f"uuid={uuid(5)}" in line and "model=A100-SXM4-80GB" in line for line in bench.infos())
-    bench.runner.close()
 
 
 def test_a_lost_gpu_costs_that_gpu(a100: Machine) -> None:
@@ -110,7 +129,6 @@ def test_a_lost_gpu_costs_that_gpu(a100: Machine) -> None:
     assert (device.status, device.facts["model"]) == (Status.LOST, "A100-SXM4-80GB")
     (event,) = [event for event in bench.events() if event.kind is EventKind.GPU_FAILED]
     assert event.text == "GPU 3 A100-SXM4-80GB: nvmlDeviceGetFieldValues: the GPU is lost"
-    bench.runner.close()
 
 
 def test_a_host_without_nvidia_says_so(tmp_path: Path) -> None:
@@ -120,3 +138,247 @@ def test_a_host_without_nvidia_says_so(tmp_path: Path) -> None:
     bench = Bench(Nvidia, tmp_path)
     assert bench.attempt() is State.ABSENT
     assert bench.reason == "no NVIDIA driver and no NVIDIA GPU"
+
+
+@pytest.fixture
+def h100(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    return start(tmp_path, monkeypatch, profiles.h100())
+
+
+def test_mig_instances_are_parts_of_their_gpu(h100: Machine) -> None:
+    """There is a hole between them, and the GPU itself tells no utilisation."""
+    bench = h100.bench()
+    values = bench.run()
+    first, second = (f"MIG-00000002-0000-0000-0000-{index:012x}" for index in (0, 2))
+    assert values[of(2, "mig_memory_usage_bytes", mig_uuid=first, profile="3g.40gb")] == GIB
+    assert values[of(2, "mig_memory_limit_bytes", mig_uuid=second, profile="1g.10gb")] == 9856 * MIB
+    assert of(2, "utilization_ratio") not in values
+    assert of(2, "memory_usage_bytes") in values
+    device = bench.host.devices.current[second]
+    assert (device.kind, device.parent, device.name) == ("gpu partition", uuid(2), "2:2 1g.10gb")
+    values = bench.run()
+    assert values[of(2, "mig_sm_active_ratio", mig_uuid=first, profile="3g.40gb")] == 0.5
+    h100.fake.remove("gpu.2.mig.0")
+    bench.run()
+    assert bench.host.devices.current[first].status is Status.LOST
+    assert bench.host.devices.current[second].status is Status.PRESENT
+
+
+def test_gpm_tells_what_multiprocessors_do(h100: Machine) -> None:
+    bench = h100.bench()
+    bench.run()
+    values = bench.run()
+    assert values[of(0, "sm_active_ratio")] == 0.815
+    assert values[of(0, "tensor_active_ratio")] == 0.605
+    assert values[of(0, "sm_occupancy_ratio")] == 0.4225
+    assert values[of(0, "dram_bandwidth_utilization_ratio")] == 0.33
+    assert values[of(0, "pipe_active_ratio", pipe="fp32")] == 0.21
+    assert of(0, "pipe_active_ratio", pipe="fp64") not in values
+
+
+def test_gpm_is_left_to_a_profiler(h100: Machine) -> None:
+    put(h100.directory / "proc/4242", {"comm": "nv-hostengine"})
+    bench = h100.bench()
+    bench.run()
+    bench.run("facts")
+    bench.run()
+    assert of(0, "sm_active_ratio") not in bench.run()
+    shutil.rmtree(h100.directory / "proc/4242")
+    bench.run("facts")
+    bench.run()
+    assert bench.run()[of(0, "sm_active_ratio")] == 0.815
+
+
+def test_links_that_were_never_up_are_not_down(h100: Machine) -> None:
+    h100.fake.update({"gpu.1.field.165.17": "1:0", "gpu.0.field.161.3": "3:500"})
+    bench = h100.bench()
+    bench.run()
+    values = bench.run("links")
+    assert [values[of(1, "nvlinks", state=state)] for state in ("up", "down", "unused")] == [17, 0, 1]
+    assert values[of(0, "nvlink_errors_total", error="replay")] == sum(range(18)) - 3 + 500
+    assert values[of(0, "nvlink_link_receive_bytes_total", link="5")] == 200 * 1024
+    assert values[of(0, "fabric_state")] == 3
+    h100.fake.set("gpu.1.field.165.4", "1:0")
+    values = bench.run("links")
+    assert [values[of(1, "nvlinks", state=state)] for state in ("up", "down", "unused")] == [16, 1, 1]
+
+
+def test_a_geforce_lacks_half_and_says_so_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    bench = start(tmp_path, monkeypatch, profiles.geforce()).bench()
+    values = bench.run()
+    assert values[of(0, "fan_speed_ratio")] == 0.42
+    assert values[of(0, "power_watts")] == 251.25
+    assert values[of(0, "energy_joules_total")] == 5000
+    assert not [name for name in values if "ecc" in name or "nvlink" in name or "remap" in name]
+    bench.run()
+    bench.run("links")
+    said = [record.message for record in caplog.records if "does not support" in record.message]
+    assert len(said) == 1
+    assert bench.skipped == {}
+
+
+def test_unified_memory_is_the_hosts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = start(tmp_path, monkeypatch, profiles.gb10()).bench()
+    values = bench.run()
+    assert values[of(0, "memory_limit_bytes")] == 1 << 30
+    assert values[of(0, "memory_usage_bytes")] == 1 << 28
+    assert any("memory=unified" in line for line in bench.infos())
+    bench.run("processes")
+    assert bench.host.holdings.current[uuid(0)].totals == {}
+
+
+def test_processes_are_merged_by_the_largest_memory(a100: Machine) -> None:
+    put(a100.directory / "proc/100", {"stat": STAT, "comm": "python"})
+    put(a100.directory / "proc/300", {"stat": STAT, "comm": "nvidia-cuda-mps-server"[:15]})
+    a100.fake.processes(0, "compute", [(100, 5 * GIB), (200, 2**64 - 1), (300, GIB), (0, GIB)])
+    a100.fake.processes(0, "graphics", [(100, 4 * GIB)])
+    a100.fake.processes(0, "mps", [(400, GIB)])
+    bench = a100.bench()
+    bench.run()
+    now = bench.clock.wall_ns() // 1000
+    a100.fake.samples(0, [(100, now + 1, 60, 30, 5, 0), (100, now + 2, 80, 50, 5, 0), (999, now, 100, 9, 9, 9)])
+    values = bench.run("processes")
+    assert values[of(0, "processes")] == 4
+    batch = bench.host.holdings.current[uuid(0)]
+    assert batch.totals == {"memory_bytes": 10 * GIB}
+    held = {holding.pid: holding for holding in batch.holdings}
+    assert held[100].role == "compute and graphics"
+    assert held[100].start_time_ticks == 4711
+    assert held[100].amounts["memory_bytes"] == 5 * GIB
+    assert held[100].amounts["utilization_ratio"] == 0.7
+    assert held[100].amounts["memory_utilization_ratio"] == 0.4
+    assert "memory_bytes" not in held[200].amounts
+    assert held[200].amounts["utilization_ratio"] == 0
+    assert [held[300].role, held[400].role] == ["mps server", "mps client"]
+
+
+def test_garbage_shares_are_no_shares(a100: Machine) -> None:
+    a100.fake.processes(0, "compute", [(100, GIB)])
+    bench = a100.bench()
+    bench.run()
+    now = bench.clock.wall_ns() // 1000
+    a100.fake.samples(0, [(100, now + 1, 4_000_000_000, 0, 0, 0), (100, now + 2, 50, 0, 0, 0)])
+    bench.run("processes")
+    assert bench.host.holdings.current[uuid(0)].holdings[0].amounts["utilization_ratio"] == 0.5
+
+
+def test_a_sleeping_gpu_is_not_woken(a100: Machine) -> None:
+    a100.sleep(4)
+    a100.fake.record()
+    bench = a100.bench()
+    for method in ("sample", "links", "processes", "facts", "sample"):
+        bench.run(method)
+    assert {gpu for _, gpu in a100.fake.calls()} == {-1, 0, 1, 2, 3, 5, 6, 7}
+    assert bench.host.devices.current[f"gpu:{pci(4)}"].status is Status.SUSPENDED
+    a100.sleep(4, asleep=False)
+    bench.run("facts")
+    assert bench.run()[of(4, "up")] == 1
+    a100.sleep(4)
+    values = bench.run()
+    assert of(4, "up") not in values
+    bench.run("facts")
+    assert bench.host.devices.current[uuid(4)].status is Status.SUSPENDED
+
+
+def test_a_gpu_given_to_a_virtual_machine_is_passed_through(a100: Machine) -> None:
+    bench = a100.bench()
+    bench.run()
+    a100.bind(7, "vfio-pci")
+    a100.fake.set("gpus", 7)
+    bench.run("facts")
+    bench.run()
+    assert bench.host.devices.current[uuid(7)].status is Status.PASSED_THROUGH
+    assert [event.kind for event in bench.events() if event.kind is EventKind.GPU_FAILED] == []
+
+
+def test_a_lost_gpu_comes_back_after_nvml_was_shut_down(a100: Machine) -> None:
+    bench = a100.bench()
+    bench.run()
+    a100.fake.lose(3)
+    assert bench.run()[of(3, "up")] == 0
+    a100.fake.mend()
+    assert bench.run(after=30)[of(3, "up")] == 0
+    bench.run(after=31)
+    assert bench.run()[of(3, "up")] == 1
+    assert bench.host.devices.current[uuid(3)].status is Status.PRESENT
+
+
+def test_a_driver_that_goes_and_comes(a100: Machine) -> None:
+    bench = a100.bench()
+    bench.run()
+    a100.fake.set("fail.nvmlDeviceGetFieldValues", 1)
+    a100.fake.set("fail.nvmlInitWithFlags", 9)
+    assert bench.attempt() is State.FAILING
+    assert bench.attempt() is State.ABSENT
+    assert bench.reason == "the NVIDIA driver is not loaded"
+    assert bench.host.devices.current[uuid(0)].status is Status.LOST
+    a100.fake.mend()
+    assert bench.run()[of(0, "up")] == 1
+    assert bench.host.devices.current[uuid(0)].facts["gpu"] == "0"
+
+
+def test_an_upgraded_driver_brings_its_library(a100: Machine) -> None:
+    bench = a100.bench()
+    bench.run()
+    a100.fake.install("580.65.06")
+    a100.fake.update(
+        {"kernel_version": "580.65.06", "driver_version": "580.65.06", "fail.nvmlDeviceGetFieldValues": 18}
+    )
+    assert bench.attempt() is State.FAILING
+    a100.fake.mend()
+    assert bench.run()[of(0, "up")] == 1
+    assert bench.host.devices.current[uuid(0)].facts["driver_version"] == "580.65.06"
+
+
+def test_a_library_without_a_driver_is_absent(a100: Machine) -> None:
+    a100.fake.set("fail.nvmlInitWithFlags", 9)
+    bench = a100.bench()
+    assert bench.attempt() is State.ABSENT
+
+
+def test_a_driver_without_a_library_is_absent(a100: Machine) -> None:
+    shutil.rmtree(a100.fake.place)
+    bench = a100.bench()
+    assert bench.attempt() is State.ABSENT
+    assert bench.reason.startswith("no libnvidia-ml.so.1")
+
+
+def test_text_that_is_none_does_no_harm(a100: Machine) -> None:
+    a100.fake.update({"gpu.0.name": r"\xff\xfe\x1b[31mA100", "gpu.1.serial": r"\x01\x02", "gpu.2.vbios": r"\xc3\x28"})
+    bench = a100.bench()
+    assert bench.run()[of(0, "up")] == 1
+    facts = [bench.host.devices.current[uuid(gpu)].facts for gpu in range(3)]
+    assert all(value.isprintable() for fact in facts for value in fact.values())
+
+
+def test_sentinels_are_no_values(a100: Machine) -> None:
+    a100.fake.update(
+        {
+            "gpu.0.temperature.0": 0xFFFFFFFF,
+            "gpu.0.utilization.gpu": 0xFFFFFFFF,
+            "gpu.0.memory.used": 2**64 - 1,
+            "gpu.0.clock.mhz.1": 0xFFFFFFFF,
+            "gpu.0.field.186": f"1:{0xFFFFFFFF}",
+            "gpu.0.field.83": f"3:{2**64 - 1}",
+            "gpu.0.field.82": "0:nan",
+            "gpu.0.field.190": "!999",
+        }
+    )
+    values = a100.bench().run()
+    for name in ("utilization_ratio", "memory_usage_bytes", "power_watts", "energy_joules_total"):
+        assert of(0, name) not in values
+    assert of(0, "temperature_celsius", sensor="gpu") not in values
+    assert of(0, "temperature_celsius", sensor="memory") not in values
+    assert of(0, "clock_hertz", clock="sm") not in values
+
+
+def test_a_function_that_the_driver_lacks_is_absent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lacking = ("nvmlDeviceGetMemoryInfo_v2", "nvmlDeviceGetCurrentClocksEventReasons", "nvmlDeviceGetFieldValues")
+    machine = start(tmp_path, monkeypatch, profiles.a100(1), without=lacking)
+    values = machine.bench().run()
+    assert values[of(0, "memory_usage_bytes")] == 10 * GIB + 600 * MIB
+    assert values[of(0, "throttled", reason="sw_power_cap")] == 1
+    assert values[of(0, "power_watts")] == 251.25

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: MIT
+"""Everything that is read of one GPU of a session, and given back together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hwinfod.collectors._nvidia_gpu import GpuReader
+from hwinfod.collectors._nvidia_links import Links
+from hwinfod.sources.nvml_errors import DeviceFailed, LibraryFailed, NvmlError
+from hwinfod.sources.nvml_gpm import has_gpm
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hwinfod.collectors._nvidia_inventory import Gpu
+    from hwinfod.core.table import Table
+    from hwinfod.sources.nvml import Session
+
+
+class Board:
+    """One GPU: its values every second, its links every few seconds."""
+
+    def __init__(self, session: Session, gpu: Gpu, table: Table) -> None:
+        """Tries what the GPU has. Raises DeviceFailed and LibraryFailed."""
+        self.gpu = gpu
+        self.has_gpm = has_gpm(session, gpu.handle)
+        self.values = GpuReader(session, gpu.handle, table, gpu.labels)
+        self._session = session
+        self._links: Links | None = None
+
+    def sample_links(self, table: Table, skip: Callable[[str, object], None]) -> None:
+        """Raises DeviceFailed and LibraryFailed."""
+        try:
+            if self._links is None:
+                self._links = Links(self._session, self.gpu.handle, table, self.gpu.labels)
+            self._links.sample()
+        except (DeviceFailed, LibraryFailed):
+            raise
+        except NvmlError as error:
+            skip(error.function, error)
+
+    def release(self) -> None:
+        """Gives the columns up."""
+        self.values.release()
+        if self._links is not None:
+            self._links.release()

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: MIT
+"""NVLink, link by link, and the fabric of NVSwitches that the links lead to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hwinfod.collectors import _nvidia_families as families
+from hwinfod.collectors._nvidia_readings import LINK_ERRORS, kibibytes
+from hwinfod.sources.nvml_fields import FieldReader, find_fields
+
+if TYPE_CHECKING:
+    from hwinfod.core.codec import Value
+    from hwinfod.core.table import Column, Group, Table
+    from hwinfod.sources.nvml import Handle, Session
+
+_COUNT, _STATE, _TRANSMIT, _RECEIVE = 91, 165, 138, 139
+_MOST_LINKS = 36  # nvml.h NVML_NVLINK_MAX_LINKS is 18 up to generation 5, 36 from then on
+_STATES = ("up", "down", "unused")
+
+
+class Links:
+    """The links of one GPU. A link that was never up leads nowhere, as on a board without a bridge: unused, not
+    down."""
+
+    def __init__(self, session: Session, handle: Handle, table: Table, labels: tuple[str, str]) -> None:
+        """Raises NvmlError."""
+        self._session = session
+        self._handle = handle
+        ((_, count),) = FieldReader(session, handle, [(_COUNT, 0)]).read_all()
+        self.count = min(int(count or 0), _MOST_LINKS)
+        wanted = [(id_, n) for n in range(self.count) for id_ in (_STATE, _RECEIVE, _TRANSMIT, *LINK_ERRORS.values())]
+        self._reader = find_fields(session, handle, wanted) if wanted else None
+        self._were_up: set[int] = set()
+        self._has_fabric = session.fabric_state(handle) is not None
+        self._errors = [name for name, id_ in LINK_ERRORS.items() if id_ in self._ids()]
+        self._group = self._bind(table, labels)
+
+    def sample(self) -> None:
+        """Fills the row. Raises NvmlError."""
+        row: list[Value] = [self._session.fabric_state(self._handle)] if self._has_fabric else []
+        if self._reader is not None:
+            values = dict(zip(self._reader.fields, self._reader.read()))
+            row += self._sums(values)
+            row += [_of_link(id_, value) for (id_, _), value in values.items()]
+        self._group.set(row)
+
+    def release(self) -> None:
+        self._group.release()
+
+    def _ids(self) -> set[int]:
+        return set() if self._reader is None else {id_ for id_, _ in self._reader.fields}
+
+    def _sums(self, values: dict[tuple[int, int], Value]) -> list[Value]:
+        """Links by state, then errors by kind; absent where not one link tells them."""
+        states = {link: values.get((_STATE, link)) for link in range(self.count)}
+        up = {link for link, state in states.items() if state == 1}
+        self._were_up |= up
+        told = {link for link, state in states.items() if state is not None}
+        counts: list[Value] = [len(up), len(told & self._were_up - up), len(told - self._were_up)]
+        for name in self._errors:
+            of_links = [value for (id_, _), value in values.items() if id_ == LINK_ERRORS[name] and value is not None]
+            counts.append(sum(of_links) if of_links else None)
+        return counts
+
+    def _bind(self, table: Table, labels: tuple[str, str]) -> Group:
+        columns: list[Column] = [(families.FABRIC_STATE, labels)] if self._has_fabric else []
+        if self._reader is not None:
+            columns += [(families.NVLINKS, (*labels, state)) for state in _STATES]
+            columns += [(families.NVLINK_ERRORS, (*labels, error)) for error in self._errors]
+            columns += [_column(id_, link, labels) for id_, link in self._reader.fields]
+        return table.bind_columns(columns)
+
+
+def _column(id_: int, link: int, labels: tuple[str, str]) -> Column:
+    of_link = (*labels, str(link))
+    single = {_STATE: families.LINK_UP, _RECEIVE: families.LINK_RECEIVE, _TRANSMIT: families.LINK_TRANSMIT}
+    if id_ in single:
+        return (single[id_], of_link)
+    return (families.LINK_ERRORS, (*of_link, next(name for name, error in LINK_ERRORS.items() if error == id_)))
+
+
+def _of_link(id_: int, value: Value) -> Value:
+    if value is None:
+        return None
+    if id_ == _STATE:
+        return int(value == 1)
+    return kibibytes(int(value)) if id_ in (_RECEIVE, _TRANSMIT) else int(value)

@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: MIT
+"""Who uses NVIDIA GPUs: every few seconds, merged by process, with the GPU's own used bytes from the same pass.
+
+The same process may be in several of NVML's lists with the same memory: the largest counts, not the sum.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from hwinfod.collectors._gpu_families import PROCESSES
+from hwinfod.collectors._nvidia_readings import MEMORY_V2
+from hwinfod.core.holding import Batch, Holding
+from hwinfod.core.table import Groups
+from hwinfod.errors import HwinfodError
+from hwinfod.sources.files import read_file
+from hwinfod.sources.nvml_errors import DeviceFailed, LibraryFailed, NvmlError
+from hwinfod.sources.process import parse_stat
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from hwinfod.collectors._nvidia_inventory import Gpu
+    from hwinfod.collectors._nvidia_mig import Instance
+    from hwinfod.core.host import Host
+    from hwinfod.core.table import Table
+    from hwinfod.sources.nvml import Handle, Session
+
+    Skip = Callable[[str, object], None]
+
+_LISTS = {
+    "compute": "nvmlDeviceGetComputeRunningProcesses_v3",
+    "graphics": "nvmlDeviceGetGraphicsRunningProcesses_v3",
+    "mps client": "nvmlDeviceGetMPSComputeRunningProcesses_v3",
+}
+_MPS_SERVER = b"nvidia-cuda-mps"  # nvidia-cuda-mps-server, as comm has it
+_EMPTY = (0, 6)  # the bindings raise success where there is nothing to size; NVML says not found
+_STAT_LIMIT = 4096
+_SECOND_US = 1_000_000
+_SHARES = ("utilization_ratio", "memory_utilization_ratio", "encoder_utilization_ratio", "decoder_utilization_ratio")
+
+
+@dataclass(slots=True)
+class _Use:
+    """One process on one GPU. `amounts` as a holding has them."""
+
+    roles: dict[str, None] = field(default_factory=dict)
+    amounts: dict[str, float] = field(default_factory=dict)
+
+
+class Processes:
+    """Publishes one batch a GPU."""
+
+    def __init__(self, host: Host, table: Table) -> None:
+        self._host = host
+        self._published: set[str] = set()
+        self._seen_us: dict[str, int] = {}
+        self._counts = Groups(table, lambda key: [(PROCESSES, tuple(key.split("\0")))])
+
+    def scan(self, session: Session, gpus: Iterable[tuple[Gpu, list[Instance]]], skip: Skip) -> None:
+        """Raises LibraryFailed. A GPU that fails costs itself: the next tick of values says what is the matter."""
+        scanned = set()
+        for gpu, instances in gpus:
+            begun = self._host.clock.boottime_ns()
+            try:
+                uses = self._uses(session, gpu, instances, _prefixed(skip, gpu))
+                totals = _totals(session, gpu)
+            except DeviceFailed:
+                continue
+            holdings = tuple(self._holding(pid, use) for pid, use in uses.items())
+            self._host.holdings.publish(Batch(gpu.uuid, begun, totals, holdings))
+            self._counts.set("\0".join(gpu.labels), [len(holdings)])
+            scanned.add(gpu.uuid)
+        self._counts.sweep()
+        self.withdraw(but=scanned)
+        self._published = scanned
+
+    def withdraw(self, but: Iterable[str] = ()) -> None:
+        """The holdings of all GPUs but these: they are not read any more."""
+        for uuid in self._published.difference(but):
+            self._host.holdings.withdraw(uuid)
+            self._seen_us.pop(uuid, None)
+        self._published &= set(but)
+
+    def _uses(self, session: Session, gpu: Gpu, instances: list[Instance], skip: Skip) -> dict[int, _Use]:
+        if gpu.mig_enabled:
+            uses: dict[int, _Use] = {}
+            for instance in instances:
+                part = _running(session, instance.handle, skip)
+                for pid, use in part.items():
+                    _add(uses.setdefault(pid, _Use()), use, f"partition_{instance.number}_memory_bytes")
+            return uses
+        uses = _running(session, gpu.handle, skip)
+        self._add_shares(session, gpu, uses, skip)
+        return uses
+
+    def _add_shares(self, session: Session, gpu: Gpu, uses: dict[int, _Use], skip: Skip) -> None:
+        """Shares of the time since the last look. NVML lists who did something: who is not listed did nothing. It
+        also lists processes that are gone, and shares above 100 %, which are garbage."""
+        since = self._seen_us.get(gpu.uuid, self._host.clock.wall_ns() // 1000 - _SECOND_US)
+        try:
+            samples = session.call("nvmlDeviceGetProcessUtilization", gpu.handle, since)
+        except (DeviceFailed, LibraryFailed):
+            raise
+        except NvmlError as error:
+            if error.code not in _EMPTY:
+                if error.code != 3:
+                    skip(error.function, error)
+                return
+            samples = []
+        self._seen_us[gpu.uuid] = max([since, *(int(sample.timeStamp) for sample in samples)])
+        for pid, use in uses.items():
+            shares = [_shares(sample) for sample in samples if sample.pid == pid]
+            valid = [row for row in shares if max(row) <= 100]
+            for column, name in enumerate(_SHARES):
+                mean = sum(row[column] for row in valid) / len(valid) if valid else 0.0
+                use.amounts[name] = round(mean / 100, 4)
+
+    def _holding(self, pid: int, use: _Use) -> Holding:
+        start, comm = 0, b""
+        try:
+            stat = parse_stat(read_file(self._host.roots.proc(str(pid), "stat"), _STAT_LIMIT))
+            start, comm = stat.start_time_ticks, read_file(self._host.roots.proc(str(pid), "comm"), 64)
+        except HwinfodError:
+            pass  # it ended meanwhile, or lives in a PID namespace that is not ours
+        role = "mps server" if comm.startswith(_MPS_SERVER) else " and ".join(use.roles)
+        return Holding(pid, start, use.amounts, role=role)
+
+
+def _prefixed(skip: Skip, gpu: Gpu) -> Skip:
+    return lambda call, error: skip(f"GPU {gpu.index} {call}", error)
+
+
+def _running(session: Session, handle: Handle, skip: Skip) -> dict[int, _Use]:
+    uses: dict[int, _Use] = {}
+    for role, function in _LISTS.items():
+        try:
+            running = session.call(function, handle)
+        except (DeviceFailed, LibraryFailed):
+            raise
+        except NvmlError as error:
+            if error.code not in (3, 13):
+                skip(function, error)
+            continue
+        for process in running:
+            if not process.pid:
+                continue  # in another PID namespace
+            use = uses.setdefault(int(process.pid), _Use())
+            use.roles[role] = None
+            if process.usedGpuMemory is not None:
+                use.amounts["memory_bytes"] = max(use.amounts.get("memory_bytes", 0), int(process.usedGpuMemory))
+    return uses
+
+
+def _add(whole: _Use, part: _Use, name: str) -> None:
+    """A process on several instances has memory of each."""
+    whole.roles.update(part.roles)
+    held = part.amounts.get("memory_bytes")
+    if held is not None:
+        whole.amounts["memory_bytes"] = whole.amounts.get("memory_bytes", 0) + held
+        whole.amounts[name] = held
+
+
+def _shares(sample: Any) -> tuple[int, int, int, int]:
+    return sample.smUtil, sample.memUtil, sample.encUtil, sample.decUtil
+
+
+def _totals(session: Session, gpu: Gpu) -> dict[str, float]:
+    """The memory in use, the driver's own apart. The host's, of which the GPU has a part, says nothing here."""
+    if gpu.is_unified:
+        return {}
+    memory = session.optional("nvmlDeviceGetMemoryInfo", gpu.handle, MEMORY_V2)
+    if memory is None:
+        memory = session.optional("nvmlDeviceGetMemoryInfo", gpu.handle)
+    return {} if memory is None else {"memory_bytes": int(memory.used)}
