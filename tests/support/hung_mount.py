@@ -41,6 +41,19 @@ _MAX_WRITE = 1 << 17
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
+def _is_ours(task: int) -> bool:
+    """Whether a task is of this process or of one that it started."""
+    while task > 1:
+        try:
+            fields = dict(line.split(":\t", 1) for line in Path(f"/proc/{task}/status").read_text().splitlines())
+        except (OSError, ValueError):
+            return False
+        if int(fields["Tgid"]) == os.getpid():
+            return True
+        task = int(fields["PPid"])
+    return False
+
+
 class HungMount:
     """Answers what leads to the call that hangs (reading a file, statfs of a directory), and keeps that one."""
 
@@ -107,15 +120,16 @@ class HungMount:
                 if error.errno == errno.ENODEV:  # unmounted
                     return
                 continue  # ENOENT: the request was taken back
-            _length, opcode, unique, *_ = _IN_HEADER.unpack_from(request)
-            self._answer(opcode, unique)
+            _length, opcode, unique, _node, _uid, _gid, caller, *_ = _IN_HEADER.unpack_from(request)
+            self._answer(opcode, unique, caller)
 
-    def _answer(self, opcode: int, unique: int) -> None:
+    def _answer(self, opcode: int, unique: int, caller: int) -> None:
         if opcode in _NO_REPLY:
             return
         if opcode in (_READ, _STATFS):
+            is_ours = _is_ours(caller)  # another daemon on this machine sees the mount, too: it must not hang
             with self._change:
-                if not self._is_released:
+                if not self._is_released and is_ours:
                     self._held.append(unique)
                     self._change.notify_all()
                     return
