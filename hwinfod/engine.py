@@ -22,6 +22,7 @@ from hwinfod.core.ring import Ring
 from hwinfod.core.runner import Runner
 from hwinfod.core.supervisor import supervise
 from hwinfod.owners.collector import Owners
+from hwinfod.owners.names.collector import OwnerNames
 from hwinfod.settings import Setting, collector_interval, collector_switch
 from hwinfod.settings import daemon as own
 from hwinfod.sources.files import Roots
@@ -39,8 +40,8 @@ _LOOP_LANE = "daemon"
 
 
 def discover() -> list[type[Collector]]:
-    """Every collector there is: one file each in `collectors`, and attribution."""
-    return sorted([*collectors.discover(), Owners], key=lambda kind: kind.name)
+    """Every collector there is: one file each in `collectors`, and those of attribution."""
+    return sorted([*collectors.discover(), Owners, OwnerNames], key=lambda kind: kind.name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Owners as faces see them: who holds which part of which device, by the latest pass of attribution."""
+"""Owners as faces see them: who holds which part of which device, by the latest pass of attribution; and the names of
+containers and pods, as the lane that reads them hands them over."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,4 +61,33 @@ class Attribution:
     boottime_ns: int = 0
     owners: Mapping[str, OwnerRecord] = field(default_factory=lambda: MappingProxyType({}))
     unattributed_bytes: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    blind: tuple[str, ...] = ()
+
+
+class ContainerName(NamedTuple):
+    """A container by its names; "" for what the source does not know. Outside Kubernetes `container` is the name
+    that its runtime lists."""
+
+    container_id: str
+    container: str
+    namespace: str = ""
+    pod: str = ""
+    pod_uid: str = ""
+    image: str = ""
+
+
+class PodName(NamedTuple):
+    """A pod by its names, for where the container is not known (yet)."""
+
+    pod_uid: str
+    namespace: str
+    pod: str
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What was found in one pass, of the living; `blind` says what may not be read, and so which names are missing."""
+
+    containers: tuple[ContainerName, ...] = ()
+    pods: tuple[PodName, ...] = ()
     blind: tuple[str, ...] = ()

@@ -18,7 +18,6 @@ from hwinfod.core.table import Groups
 from hwinfod.errors import HwinfodError
 from hwinfod.owners import blindness
 from hwinfod.owners.identity import KERNEL_THREAD, Owner
-from hwinfod.owners.names import logs
 from hwinfod.owners.names.book import NameBook
 from hwinfod.owners.naming import id_of, labels_of
 from hwinfod.owners.process import Processes
@@ -35,7 +34,7 @@ _SOURCE = "the holdings of the device's collector, /proc/PID/cgroup"
 _GPU = (*LABELS, "gpu", "uuid")
 _RDMA = (*LABELS, "device")
 _YOUNGEST_SECONDS = 60  # owners that come and go within a minute have no series
-_NAMES_SECONDS = 10
+_BLINDNESS_SECONDS = 10
 _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 
 
@@ -71,8 +70,8 @@ GPU_UNATTRIBUTED = Metric(
 BLIND = Metric(
     name="hwinfod_attribution_blind",
     kind=Kind.GAUGE,
-    help="Reasons for which processes of this host may be there that were not seen.",
-    source="/proc/self/status, /proc/self/mounts, /proc/self/ns/pid",
+    help="Reasons for which processes of this host, or names of its containers, may be there that were not seen.",
+    source="/proc/self/status, /proc/self/mounts, /proc/self/ns/pid, the runtimes' bundles",
     level=Level.CORE,
 )
 OWNERS_DROPPED = Metric(
@@ -98,7 +97,8 @@ class Owners(Collector):
     def open(self) -> None:
         self.processes = Processes(self.roots)
         self.book = NameBook()
-        self.names_due = 0.0
+        self.blindness_due = 0.0
+        self.processes_hidden: tuple[str, ...] = ()
         self.blind: tuple[str, ...] = ()
         self.state = self.table.bind((BLIND, OWNERS_DROPPED))
         self.shares = Groups(self.table, _columns_of)
@@ -106,7 +106,7 @@ class Owners(Collector):
 
     @beat(seconds=5)
     def sample(self) -> None:
-        self._learn_names()
+        self._learn()
         batches = self.host.holdings.current
         holders: dict[Owner, list[Holder]] = {}
         for batch in batches.values():
@@ -123,13 +123,14 @@ class Owners(Collector):
     def close(self) -> None:
         self.host.attribution = Attribution()
 
-    def _learn_names(self) -> None:
+    def _learn(self) -> None:
+        """Names come from a lane of their own (`names.collector`): a slow disk does not stall attribution."""
+        self.book.learn(self.host.names)
         now = self.host.clock.monotonic()
-        if now < self.names_due:
-            return
-        self.names_due = now + _NAMES_SECONDS
-        logs.learn(self.book, *logs.read_names(self.roots))
-        self.blind = blindness.reasons(self.roots)
+        if now >= self.blindness_due:
+            self.blindness_due = now + _BLINDNESS_SECONDS
+            self.processes_hidden = blindness.reasons(self.roots)
+        self.blind = (*self.processes_hidden, *self.host.names.blind)
 
     def _look(self, device: str, holding: Holding) -> tuple[Owner, Holder]:
         """Whose a holding is. A process that is gone and was never seen belongs to nobody in sight."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hwinfod.owners.identity import CONTAINER, JOB, KERNEL, POD, SESSION, UNIT, USER, VM, Owner
 
 if TYPE_CHECKING:
-    from hwinfod.owners.names.book import ContainerName
+    from hwinfod.core.owner import ContainerName
 
 _SHORT_ID = 12
 _DIGEST = 64

@@ -3,32 +3,16 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
-from hwinfod.owners.identity import Owner, host_part
+from hwinfod.core.owner import ContainerName, Names, PodName
+from hwinfod.owners.identity import host_part
 from hwinfod.owners.memory import Memory
 
+if TYPE_CHECKING:
+    from hwinfod.owners.identity import Owner
+
 MOST_NAMES = 8_192
-
-
-class ContainerName(NamedTuple):
-    """A container by its names; "" for what the source does not know. Outside Kubernetes `container` is the name
-    that its runtime lists."""
-
-    container_id: str
-    container: str
-    namespace: str = ""
-    pod: str = ""
-    pod_uid: str = ""
-    image: str = ""
-
-
-class PodName(NamedTuple):
-    """A pod by its names, for where the container is not known (yet)."""
-
-    pod_uid: str
-    namespace: str
-    pod: str
 
 
 class NameBook:
@@ -37,6 +21,17 @@ class NameBook:
     def __init__(self, limit: int = MOST_NAMES) -> None:
         self._containers: Memory[str, ContainerName] = Memory(limit)
         self._pods: Memory[str, PodName] = Memory(limit)
+        self._latest = Names()
+
+    def learn(self, names: Names) -> None:
+        """A snapshot of the lane that reads names; one that was learned already costs nothing."""
+        if names is self._latest:
+            return
+        self._latest = names
+        for pod in names.pods:
+            self.learn_pod(pod)
+        for container in names.containers:
+            self.learn_container(container)
 
     def learn_container(self, name: ContainerName) -> None:
         """What a later source knows replaces what an earlier one said; what it does not know stays."""

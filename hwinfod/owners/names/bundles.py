@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from hwinfod.core.owner import ContainerName
 from hwinfod.errors import ParseError, ReadError
-from hwinfod.owners.names.book import ContainerName
 from hwinfod.sources.oci_bundle import Bundle, list_bundles, read_bundle
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ import pytest
 
 from hwinfod.core.device import Device
 from hwinfod.core.holding import Batch, Holding
+from hwinfod.core.owner import Names, PodName
 from hwinfod.owners.collector import MOST_OWNERS, Owners
 from hwinfod.serve import api
 from hwinfod.serve.api.context import ApiContext
@@ -101,10 +102,18 @@ def test_rdma_objects_by_owner_and_by_the_kernel(bench, process):
     assert owners_of(values, "hw_owner_rdma_cqs") == {}
 
 
-def test_a_pod_gets_the_names_that_the_kubelets_logs_give_it(bench, process, tmp_path):
-    (tmp_path / "root/var/log/pods" / f"ml-prod_llama-0_{POD_UID}" / "worker").mkdir(parents=True)
+def test_a_pod_gets_the_names_that_the_lane_of_names_hands_over(bench, process):
     bench.host.holdings.publish(gpu_batch(GIB, (process(100, POD), {"memory_bytes": GIB})))
+    assert owners_of(bench.run(), "hw_owner_gpu_memory_usage_bytes") == {f"pod {POD_UID}": GIB}
+    bench.host.names = Names(pods=(PodName(POD_UID, "ml-prod", "llama-0"),))
     assert owners_of(bench.run(), "hw_owner_gpu_memory_usage_bytes") == {"ml-prod/llama-0": GIB}
+
+
+def test_names_that_may_not_be_read_are_said(bench):
+    before = bench.run()["hwinfod_attribution_blind"]
+    bench.host.names = Names(blind=("attribution blind: bundles",))
+    assert bench.run()["hwinfod_attribution_blind"] == before + 1
+    assert bench.host.attribution.blind[-1] == "attribution blind: bundles"
 
 
 def test_an_owner_has_no_series_before_a_minute_and_is_in_the_api_at_once(bench, process):

@@ -3,9 +3,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from hwinfod.core.owner import ContainerName, Names, PodName
 from hwinfod.owners.cgroup import resolve_path
 from hwinfod.owners.names import logs
-from hwinfod.owners.names.book import ContainerName, NameBook, PodName
+from hwinfod.owners.names.book import NameBook
 from hwinfod.sources.files import Roots
 
 A, B = "1f" * 32, "2e" * 32
@@ -86,6 +87,7 @@ def test_names_of_log_files(tmp_path: Path) -> None:
     (tmp_path / "var/log/containers").mkdir()
     (tmp_path / f"var/log/containers/train-0_ml_cuda-{A}.log").symlink_to(f"../pods/ml_train-0_{UID}/cuda/0.log")
     names = NameBook()
-    logs.learn(names, *logs.read_names(Roots(rootfs=str(tmp_path))))
+    pods, containers = logs.read_names(Roots(rootfs=str(tmp_path)))
+    names.learn(Names(tuple(containers), tuple(pods)))
     assert names.name_of(resolve_path(CGROUP)) == ContainerName(A, "cuda", "ml", "train-0", UID)
     assert names.name_of(resolve_path(CGROUP.replace(A, B))) == ContainerName(B, "", "ml", "train-0", UID)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from hwinfod.core.owner import ContainerName
 from hwinfod.owners.names import bundles
-from hwinfod.owners.names.book import ContainerName
 from hwinfod.owners.names.bundles import BundleWatch, name_of
 from hwinfod.sources.files import Roots
 

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: MIT
+"""Names from disk, and their way to attribution through `host.names` and nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from hwinfod.core.owner import ContainerName, Names
+from hwinfod.owners.identity import CONTAINER, Owner
+from hwinfod.owners.names.book import NameBook
+from hwinfod.owners.names.collector import OwnerNames
+from hwinfod.sources import oci_bundle
+from tests.support.bench import Bench
+
+A = "1f" * 32
+UID = "5f2c1f0e-1111-2222-3333-444455556666"
+TASKS = "root/run/containerd/io.containerd.runtime.v2.task"
+
+
+def write(path: Path, document: object) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(document))
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(OwnerNames, tmp_path)
+
+
+def test_a_host_without_containers_has_no_names_and_is_not_blind(bench: Bench) -> None:
+    values = bench.run()
+    assert bench.host.names == Names()
+    assert values["hwinfod_owner_names{source=bundles}"] == 0
+
+
+def test_names_of_a_bundle_come_within_one_beat_and_leave_with_it(bench: Bench, tmp_path: Path) -> None:
+    bench.run()
+    annotations = {"io.kubernetes.cri.container-name": "cuda", "io.kubernetes.cri.sandbox-name": "train-0"}
+    write(tmp_path / TASKS / "k8s.io" / A / "config.json", {"annotations": annotations})
+    assert bench.run(after=10)["hwinfod_owner_names{source=bundles}"] == 1
+    assert bench.host.names.containers == (ContainerName(A, "cuda", "", "train-0"),)
+    shutil.rmtree(tmp_path / TASKS / "k8s.io" / A)
+    bench.run(after=10)
+    assert bench.host.names.containers == ()
+
+
+def test_an_unchanged_host_hands_over_the_same_snapshot(bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "root/var/log/pods" / f"ml_train-0_{UID}").mkdir(parents=True)
+    bench.run()
+    names = bench.host.names
+    assert [pod.pod for pod in names.pods] == ["train-0"]
+    bench.run(after=10)
+    assert bench.host.names is names
+
+
+def test_podmans_containers_have_the_names_that_its_storage_keeps(bench: Bench, tmp_path: Path) -> None:
+    write(tmp_path / f"root{oci_bundle.STORAGE_RUN}" / A / "userdata/config.json", {})
+    write(tmp_path / f"root{oci_bundle.STORAGE_NAMES[0]}", [{"id": A, "names": ["jupyter"]}])
+    bench.run()
+    assert bench.host.names.containers == (ContainerName(A, "jupyter"),)
+
+
+def test_a_broken_list_of_podmans_costs_its_names_only(bench: Bench, tmp_path: Path) -> None:
+    write(tmp_path / f"root{oci_bundle.STORAGE_RUN}" / A / "userdata/config.json", {})
+    path = tmp_path / f"root{oci_bundle.STORAGE_NAMES[0]}"
+    path.parent.mkdir(parents=True)
+    path.write_text("[{")
+    bench.run()
+    assert list(bench.skipped) == ["names of Podman's containers"]
+    assert bench.host.names.containers == (ContainerName(A, ""),)
+
+
+def test_what_may_not_be_read_is_said(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tasks = str(tmp_path / TASKS)
+    listdir = os.listdir
+
+    def refuse(path: str) -> list[str]:
+        if path == tasks:
+            raise PermissionError(13, "Permission denied")
+        return listdir(path)
+
+    monkeypatch.setattr(oci_bundle.os, "listdir", refuse)
+    bench.run()
+    (reason,) = bench.host.names.blind
+    assert reason.startswith(f"attribution blind: {tasks} may not be read")
+    assert "CAP_DAC_READ_SEARCH" in reason
+
+
+def test_a_closed_collector_leaves_no_names_but_a_book_remembers(bench: Bench, tmp_path: Path) -> None:
+    write(tmp_path / TASKS / "k8s.io" / A / "config.json", {"annotations": {"nerdctl/name": "web"}})
+    bench.run()
+    book = NameBook()
+    book.learn(bench.host.names)
+    bench.runner.close()
+    assert bench.host.names == Names()
+    book.learn(bench.host.names)
+    name = book.name_of(Owner(CONTAINER, "containerd", A))
+    assert name is not None
+    assert name.container == "web"
