@@ -8,7 +8,8 @@
     REGISTRY.register(Collector("/run/other.sock"))
     REGISTRY.register(Collector(host))                  # a Host that samples in this very process
 
-The families are those of /metrics, taken through the same text, so that both show the same samples.
+The families are those of /metrics, taken through the same text, so that both show the same samples; without
+`process_*`, which the program has of itself.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from hwinfod.core.metric import Level
 from hwinfod.errors import HwinfodError
-from hwinfod.serve.exposition import Renderer, Selection
+from hwinfod.serve.exposition import Renderer, Selection, is_of_process
 from hwinfod.serve.exposition_lines import Format
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Collector:
             text = self._text()
         except (OSError, http.client.HTTPException, HwinfodError):
             return []
-        return list(text_string_to_metric_families(text))
+        return [family for family in text_string_to_metric_families(text) if not is_of_process(family.name)]
 
     def _text(self) -> str:
         if self._renderer is not None:

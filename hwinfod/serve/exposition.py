@@ -25,13 +25,18 @@ _MOST_PLANS = 16
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What of the host is exported: up to which level, and which collectors (None: all)."""
+    """What of the host is exported: up to which level, and which collectors (None: all). `merged`: another process
+    shows it among its own families."""
 
     level: Level = Level.STANDARD
     collectors: frozenset[str] | None = None
+    merged: bool = False
 
     def takes(self, collector: str) -> bool:
         return self.collectors is None or collector in self.collectors
+
+    def shows(self, series: Series) -> bool:
+        return series.level <= self.level and not (self.merged and is_of_process(series.metric.name))
 
 
 class Renderer:
@@ -68,7 +73,7 @@ class Renderer:
     def _plan(self, layouts: Sequence[Layout], form: Format, selection: Selection) -> Plan:
         places: dict[str, list[tuple[int, Series]]] = {}
         for place, series in enumerate(chain.from_iterable(layout.columns for layout in layouts)):
-            if series is not None and series.level <= selection.level:
+            if series is not None and selection.shows(series):
                 places.setdefault(series.metric.name, []).append((place, series))
         order = {name: i for i, name in enumerate(self._host.catalog)}
         names = sorted(places, key=lambda name: order.get(name, len(order)))
@@ -100,6 +105,12 @@ class Renderer:
             labelled = dict.fromkeys(sample_prefix(metric, device.info_labels()) for _, device in pairs)
             lines += [f"{prefix}1\n" for prefix in labelled]
         return lines
+
+
+def is_of_process(family: str) -> bool:
+    """Whether each Prometheus client has a family of this name, about its own process: two of one name are refused.
+    Source: https://prometheus.io/docs/instrumenting/writing_clientlibs/#process-metrics"""
+    return family.startswith("process_")
 
 
 def choose_format(accept: str) -> Format:

@@ -78,9 +78,10 @@ class TextfileThread:
             self._written = directory
 
     def _selection(self) -> Selection:
-        """Without what node_exporter has anyway, unless the settings want it twice."""
+        """Without what node_exporter has anyway, unless the settings want it twice. Never with `process_*`, which it
+        has of itself under the same names."""
         level = Level.parse(self._settings[TEXTFILE_LEVEL])
         if self._settings[TEXTFILE_DUPLICATES]:
-            return Selection(level)
+            return Selection(level, merged=True)
         names = (name for name, runner in self._host.runners.items() if not runner.in_node_exporter)
-        return Selection(level, frozenset(names))
+        return Selection(level, frozenset(names), merged=True)

@@ -8,7 +8,7 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
@@ -32,6 +32,7 @@ STATE = Metric(name="hw_link_state", kind=Kind.STATE, help="S.", source="x", lab
 PLAIN_STATE = Metric(name="hw_clock_state", kind=Kind.STATE, help="S.", source="x", states=("bad", "good"))
 TIME = Metric(name="hw_boot_timestamp_seconds", kind=Kind.GAUGE, unit="timestamp_seconds", help="T.", source="x")
 INFO = Metric(name="hw_disk_info", kind=Kind.INFO, help="I.", source="x", labels=("device", "model"))
+THREADS = Metric(name="process_threads", kind=Kind.GAUGE, help="T.", source="x")
 NASTY = 'a"b\\c\nd'
 
 
@@ -52,8 +53,13 @@ class Everything(Collector):
         self.group.set(self.values)
 
 
-def sampled(values=Everything.values, label="sda"):
-    kind = type("Fresh", (Everything,), {"values": values, "label": label, "__module__": __name__})
+class OfProcess(Everything):
+    def open(self):
+        self.group = self.table.bind_columns([(THREADS, ()), (RATIO, ())])
+
+
+def sampled(values=Everything.values, label="sda", kind=Everything):
+    kind = type("Fresh", (kind,), {"values": values, "label": label, "__module__": __name__})
     host = make_host(FakeClock(), kind)
     host.runners = {"everything": Runner(kind, host, None, {"sample": 1.0})}
     host.runners["everything"].run("sample")
@@ -106,6 +112,23 @@ def test_only_the_collectors_that_were_asked_for():
     renderer = Renderer(sampled())
     assert renderer.render(Format.TEXT, Selection(Level.DETAILED, frozenset({"other"}))) == b""
     assert renderer.render(Format.TEXT, Selection(Level.DETAILED, frozenset({"everything"})))
+
+
+def test_what_another_process_merges_has_no_figures_of_our_process():
+    host = sampled((20, 0.5), kind=OfProcess)
+    bodies = [Renderer(host).render(Format.TEXT, Selection(merged=merged)) for merged in (False, True)]
+    assert [b"process_threads 20" in body for body in bodies] == [True, False]
+    assert all(b"hw_cpu_utilization_ratio 0.5" in body for body in bodies)
+
+
+def test_a_registry_with_a_process_collector_has_each_family_once():
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    registry.register(PrometheusCollector(sampled((20, 0.5), kind=OfProcess)))
+    text = generate_latest(registry).decode()
+    assert "process_cpu_seconds_total" in text
+    assert "process_threads" not in text
+    assert "hw_cpu_utilization_ratio 0.5" in text
 
 
 def test_what_is_absent_has_no_line_and_a_family_of_nothing_no_header():
