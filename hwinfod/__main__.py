@@ -34,10 +34,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _complain(error, EXIT_USAGE)
     try:
         if command.action != "run":
-            sys.stdout.write(perform(command, table, os.environ))
+            answer = perform(command, table, os.environ)
+            if command.action == "check-config":
+                _check_web_config(load(table, command, os.environ)[WEB_CONFIG_FILE])
+            sys.stdout.write(answer)
             return 0
         settings = load(table, command, os.environ)
-    except SettingsError as error:
+    except UserError as error:
         return _complain(error, EXIT_CONFIG)
     set_up_logging(settings[LOG_LEVEL], os.environ)
     _import_asyncio(tls=settings[WEB_CONFIG_FILE] is not None)
@@ -47,6 +50,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return Daemon(declared, table, command, settings).run()
     except UserError as error:
         return _complain(error, EXIT_FAILED)
+
+
+def _check_web_config(path: str | None) -> None:
+    """Reads it as the daemon would, certificates too. Raises UserError."""
+    if path is not None:
+        from hwinfod.serve.web.access import WebConfigFile
+
+        WebConfigFile(path).close()
 
 
 def _import_asyncio(*, tls: bool) -> None:
