@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from hwinfod.serve import api
@@ -38,7 +39,7 @@ class Faces:
     def __init__(self, host: Host, checks: Sequence[Check], settings: Settings) -> None:
         self._host = host
         self._settings = settings
-        self._api = ApiContext(host, checks, settings, self.describe)
+        self._api = ApiContext(host, checks, settings, self.describe, os.geteuid())
         self._metrics = MetricsFace(host, lambda: self._settings)
         self._textfile = TextfileThread(host, settings)
         self._servers: list[HttpServer] = []

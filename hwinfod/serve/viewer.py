@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Who asks, and what they may see: by the peer of the Unix socket and the setting `api.privacy`.
 
-Root and the group `hwinfod` see everything and root alone changes anything. Anyone else sees devices, totals and
-what is their own; with `open` everything, with `group` nothing at all.
+Root and the group `hwinfod` see everything; root alone changes anything, and the user whom the daemon runs as, whom
+it could keep nothing from. Anyone else sees devices, totals and what is their own; with `open` everything, with
+`group` nothing at all.
 """
 
 from __future__ import annotations
@@ -38,12 +39,13 @@ class Viewer:
         return "administrator" if self.may_change else "member" if self.sees_all else "user"
 
 
-def viewer_of(peer: Peer | None, privacy: str) -> Viewer:
-    """The viewer behind a connection. Raises Problem (forbidden) where strangers see nothing."""
+def viewer_of(peer: Peer | None, privacy: str, own_uid: int = 0) -> Viewer:
+    """The viewer behind a connection to a daemon that runs as `own_uid`. Raises Problem (forbidden) where strangers see
+    nothing."""
     if peer is None:
         return Viewer(uid=-1, sees_all=False, may_change=False)
-    if peer.uid == 0:
-        return Viewer(0, sees_all=True, may_change=True)
+    if peer.uid in (0, own_uid):
+        return Viewer(peer.uid, sees_all=True, may_change=True)
     member = _group_id() in (peer.gid, *peer.groups)
     if privacy == "group" and not member:
         raise Problem(problems.FORBIDDEN, "only root and the group hwinfod may read this host")

@@ -29,7 +29,7 @@ def add_routes(router: Router, api: ApiContext) -> None:
     def accept(request: Request) -> Response:
         allow_only(request, ())
         if not api.viewer(request).may_change:
-            raise Problem(problems.FORBIDDEN, "only root may accept an inventory")
+            raise Problem(problems.FORBIDDEN, "only root, or who runs the daemon, may accept an inventory")
         directory = api.settings[STATE_DIR]
         try:
             os.makedirs(directory, mode=0o750, exist_ok=True)

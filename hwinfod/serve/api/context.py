@@ -28,18 +28,21 @@ _EXACT = 2**53
 
 
 class ApiContext:
-    """The host and the settings in force. `faces` tells where metrics can be had."""
+    """The host and the settings in force. `faces` tells where metrics can be had; the daemon runs as `own_uid`."""
 
-    def __init__(self, host: Host, checks: Sequence[Check], settings: Settings, faces: Callable[[], Faces]) -> None:
+    def __init__(
+        self, host: Host, checks: Sequence[Check], settings: Settings, faces: Callable[[], Faces], own_uid: int = 0
+    ) -> None:
         self.host = host
         self.checks = checks
         self.settings = settings
         self.faces = faces
+        self._own_uid = own_uid
         self._bodies: dict[object, tuple[object, Response]] = {}
 
     def viewer(self, request: Request) -> Viewer:
         """Who asks. Raises Problem (forbidden)."""
-        return viewer_of(request.peer, self.settings[PRIVACY])
+        return viewer_of(request.peer, self.settings[PRIVACY], self._own_uid)
 
     def reply(self, request: Request, viewer: Viewer, make: Callable[[], Mapping[str, object]]) -> Response:
         """The document as JSON. Made once for all viewers of one kind until a table, a device or an event changes."""

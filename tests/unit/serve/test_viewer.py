@@ -12,6 +12,7 @@ from hwinfod.serve.http.problems import Problem
 from hwinfod.serve.viewer import viewer_of
 
 GROUP_ID = 990
+DAEMON = 991
 
 
 @pytest.fixture(autouse=True)
@@ -24,9 +25,10 @@ def peer(uid, *groups, gid=100):
 
 
 @pytest.mark.parametrize("privacy", ["open", "own", "group"])
-def test_root_sees_and_changes_everything(privacy):
-    viewer = viewer_of(peer(0, gid=0), privacy)
-    assert (viewer.sees_all, viewer.may_change) == (True, True)
+@pytest.mark.parametrize("uid", [0, DAEMON])
+def test_root_and_who_runs_the_daemon_see_and_change_everything(privacy, uid):
+    viewer = viewer_of(peer(uid), privacy, DAEMON)
+    assert (viewer.uid, viewer.sees_all, viewer.may_change) == (uid, True, True)
 
 
 @pytest.mark.parametrize("privacy", ["open", "own", "group"])
