@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: MIT
+"""Questions that cannot be answered say what may have been meant."""
+
+from __future__ import annotations
+
+import pytest
+
+from hwinfod.errors import UserError
+from tests.unit.serve.test_api import RATIO, Asker
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        (RATIO.name.replace("utilization", "utilisation"), f"did you mean {RATIO.name} or hw_core_utilization_ratio?"),
+        ("zzz", "/v1/metrics lists them"),
+        ("hw_" * 1000, "/v1/metrics lists them"),
+    ],
+)
+def test_a_metric_that_is_none(name: str, hint: str) -> None:
+    with pytest.raises(UserError, match="must be a metric") as caught:
+        Asker()("/v1/series", name=name)
+    assert caught.value.hint == hint
