@@ -24,7 +24,7 @@ class Table:
 
     `titles` names the sections that have a title of their own in help and example. Raises ValueError for two
     settings with the same key, flag or variable, and for a key that is a section of another: a defect of the
-    program, not of its user.
+    program, not of its user. One and the same setting may be given more than once.
     """
 
     def __init__(self, settings: Iterable[Setting[Any]], titles: Mapping[str, str] | None = None) -> None:
@@ -33,7 +33,7 @@ class Table:
         self.by_flag: dict[str, Setting[Any]] = {}
         self.by_environment: dict[str, Setting[Any]] = {}
         self.sections: set[tuple[str, ...]] = {()}
-        for setting in settings:
+        for setting in dict.fromkeys(settings):  # collectors of one domain may share a setting
             self._add(setting)
         for path in self.by_path:
             if path in self.sections:

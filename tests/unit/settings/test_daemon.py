@@ -4,6 +4,7 @@ from __future__ import annotations
 import pytest
 
 from hwinfod.core.metric import Level
+from hwinfod.engine import discover
 from hwinfod.settings import SETTINGS, TITLES, Setting, Table
 from hwinfod.settings.daemon import LEVELS, SOCKET, STATE_DIR
 
@@ -58,4 +59,6 @@ def test_flags_that_operators_know() -> None:
 
 
 def test_every_title_has_its_section() -> None:
-    assert TITLES.keys() == {setting.section for setting in SETTINGS}
+    collectors = {setting.section for kind in discover() for setting in kind.settings}
+    assert {setting.section for setting in SETTINGS} <= TITLES.keys()
+    assert TITLES.keys() <= {setting.section for setting in SETTINGS} | collectors

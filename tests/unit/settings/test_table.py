@@ -36,12 +36,6 @@ def test_a_shared_name_is_a_defect(one: Setting[object], other: Setting[object],
         Table([one, other])
 
 
-def test_the_same_setting_twice_is_a_defect() -> None:
-    setting = text("a")
-    with pytest.raises(ValueError, match="settings a and a share"):
-        Table([setting, setting])
-
-
 @pytest.mark.parametrize("flag", ["--help", "-h", "--version", "--config", "--check-config", "--print-config"])
 def test_the_flags_of_actions_are_taken(flag: str) -> None:
     with pytest.raises(ValueError, match=f"flag {flag} is taken"):
@@ -64,3 +58,8 @@ def test_sections_in_the_order_of_a_file() -> None:
         ("collector.a", ["collector.a.x"]),
         ("collector.b", ["collector.b.x"]),
     ]
+
+
+def test_a_setting_that_two_collectors_share_is_in_the_table_once() -> None:
+    shared = Setting("nvidia.library_roots", Boolean(), False, "Shared.")
+    assert list(Table([shared, shared])) == [shared]
