@@ -38,6 +38,12 @@ XGMI_TRANSMIT = counter(
     labels=("link",),
     detailed=True,
 )
+XGMI_LINKS = gauge(
+    "hw_gpu_xgmi_links",
+    "Links to other AMD GPUs, by whether they are trained.",
+    "amdgpu gpu_metrics xgmi_link_status",
+    labels=("state",),
+)
 PARTITION_UTILIZATION = gauge(
     "hw_gpu_partition_utilization_ratio",
     "Share of the time in which the processors of a partition worked.",
@@ -66,8 +72,8 @@ METRICS = (
     gpu.APERTURE_USAGE, gpu.APERTURE_LIMIT, HOST_MEMORY_USAGE, HOST_MEMORY_LIMIT, gpu.POWER, gpu.POWER_AVERAGE,
     gpu.POWER_LIMIT, gpu.POWER_LIMITS, gpu.ENERGY, gpu.TEMPERATURE, gpu.TEMPERATURE_LIMIT, gpu.CLOCK, gpu.CLOCK_LIMIT,
     gpu.FAN, gpu.THROTTLED, gpu.THROTTLE_SECONDS, gpu.PCIE_GENERATION, gpu.PCIE_WIDTH, gpu.PCIE_GENERATION_LIMIT,
-    gpu.PCIE_WIDTH_LIMIT, gpu.PCIE_REPLAYS, XGMI_RECEIVE, XGMI_TRANSMIT, gpu.ECC, gpu.PAGES_RETIRED, gpu.PROCESSES,
-    PARTITION_UTILIZATION, PARTITION_MEMORY_USAGE, PARTITION_MEMORY_LIMIT,
+    gpu.PCIE_WIDTH_LIMIT, gpu.PCIE_REPLAYS, XGMI_RECEIVE, XGMI_TRANSMIT, XGMI_LINKS, gpu.ECC, gpu.PAGES_RETIRED,
+    gpu.PROCESSES, PARTITION_UTILIZATION, PARTITION_MEMORY_USAGE, PARTITION_MEMORY_LIMIT,
 )  # fmt: skip
 
 CHECKS = (

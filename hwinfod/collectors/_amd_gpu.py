@@ -152,6 +152,7 @@ class GpuReader:
             (families.THROTTLE_SECONDS, seconds),
             (amd.XGMI_RECEIVE, metrics.xgmi_read_bytes),
             (amd.XGMI_TRANSMIT, metrics.xgmi_write_bytes),
+            (amd.XGMI_LINKS, metrics.xgmi_links),
         ):
             cells.update(((family, (*labels, str(name))), value) for name, value in values.items())
         if len(metrics.partitions) > 1:

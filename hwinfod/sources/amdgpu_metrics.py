@@ -42,7 +42,8 @@ _PARTITIONED = {
     "energy_accumulator": (24, "Q"), "accumulation_counter": (40, "I"), "prochot_residency_acc": (44, "I"),
     "ppt_residency_acc": (48, "I"), "socket_thm_residency_acc": (52, "I"), "vr_thm_residency_acc": (56, "I"),
     "hbm_thm_residency_acc": (60, "I"), "pcie_link_width": (68, "H"), "pcie_link_speed": (70, "H"),
-    "xgmi_read_data_acc": (136, "8Q"), "xgmi_write_data_acc": (200, "8Q"), "current_gfxclk": (296, "8H"),
+    "xgmi_read_data_acc": (136, "8Q"), "xgmi_write_data_acc": (200, "8Q"), "xgmi_link_status": (264, "8H"),
+    "current_gfxclk": (296, "8H"),
     "current_socclk": (312, "4H"), "current_uclk": (336, "H"), "num_partition": (338, "H"),
 }  # fmt: skip
 
@@ -121,7 +122,8 @@ class GpuMetrics:
     """One table, in base units. What the GPU does not have is None or not in the mapping.
 
     `residency_ticks` grow with `accumulation_ticks`: one is held down for that part of the other. `throttled` says so
-    of this moment. `xgmi_*_bytes` by link. `partitions` are the accelerator's parts, one where it is whole.
+    of this moment. `xgmi_*_bytes` by link, `xgmi_links` how many by state. `partitions` are the accelerator's parts,
+    one where it is whole.
     """
 
     revision: str
@@ -139,6 +141,7 @@ class GpuMetrics:
     throttled: Mapping[str, bool] = field(default_factory=dict)
     xgmi_read_bytes: Mapping[int, int] = field(default_factory=dict)
     xgmi_write_bytes: Mapping[int, int] = field(default_factory=dict)
+    xgmi_links: Mapping[str, int] = field(default_factory=dict)
     partitions: tuple[PartitionMetrics, ...] = ()
 
 
@@ -203,6 +206,7 @@ def parse_gpu_metrics(data: bytes) -> GpuMetrics:
         throttled=_throttled(raw.get("indep_throttle_status")),
         xgmi_read_bytes=_links(raw.get("xgmi_read_data_acc")),
         xgmi_write_bytes=_links(raw.get("xgmi_write_data_acc")),
+        xgmi_links=_link_states(raw.get("xgmi_link_status")),
         partitions=partitions,
     )
 
@@ -251,3 +255,8 @@ def _throttled(status: list[int] | None) -> dict[str, bool]:
 def _links(kilobytes: list[int] | None) -> dict[int, int]:
     """Links that are not there count nothing: a GPU without XGMI shows zeros for all."""
     return {n: k * 1024 for n, k in enumerate(kilobytes)} if kilobytes and any(kilobytes) else {}
+
+
+def _link_states(states: list[int] | None) -> dict[str, int]:
+    active = states.count(1) if states else 0
+    return {"active": active, "inactive": len(states) - active} if states and active else {}

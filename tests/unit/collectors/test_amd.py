@@ -60,6 +60,7 @@ def test_a_board_in_base_units(bench, board):
     assert values[f"hw_gpu_engine_utilization_ratio{{{G},engine=vcn}}"] == 0.1
     assert values[f"hw_gpu_xgmi_receive_bytes_total{{{G},link=1}}"] == 7168
     assert values[f"hw_gpu_xgmi_transmit_bytes_total{{{G},link=7}}"] == 9216
+    assert values[f"hw_gpu_xgmi_links{{{G},state=active}}"] == 7
 
 
 def test_what_changes_seldom(bench, board):
