@@ -68,7 +68,7 @@ def problem_response(problem: Problem) -> Response:
     # A message of a route may name the user's input; no reader of it, however careless, shall see markup.
     for character in "<>&":
         text = text.replace(character, f"\\u{ord(character):04x}")
-    return Response(kind.status, text.encode(), content_type="application/problem+json", headers=problem.headers)
+    return Response(kind.status, f"{text}\n".encode(), content_type="application/problem+json", headers=problem.headers)
 
 
 class ReplyEncoder:
