@@ -19,7 +19,7 @@ from hwinfod.serve.http.target import parse_target
         ("/", "/", {}),
         ("/v1/devices/0000:3b:00.0", "/v1/devices/0000:3b:00.0", {}),
         ("/v1/devices/GPU%2D1%3A0", "/v1/devices/GPU-1:0", {}),
-        ("/caf%C3%A9", "/café", {}),
+        ("/%C3%A9t%C3%A9", "/été", {}),
         ("/%252e", "/%2e", {}),
         ("/a?", "/a", {}),
         ("/a?b", "/a", {"b": [""]}),
