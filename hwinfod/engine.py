@@ -127,6 +127,7 @@ class Engine:
         if lane is None:
             lane = self._lanes[item.kind.lane] = Lane(item.kind.lane, self._clock, self._phase)
             lane.start()
+        runner.submit = lane.submit
         lane.submit(lambda: lane.add(runner))
         return runner
 

@@ -70,7 +70,7 @@ def find_gpus(session: Session, host: Host, known: Mapping[str, Device]) -> list
     versions = _versions(session)
     taken = {device.facts.get("gpu", "") for device in known.values()}
     gpus = []
-    for number, handle in _handles(session, host.roots):
+    for number, handle in list_handles(session, host.roots):
         try:
             gpu = _read_gpu(session, handle, host.roots, versions)
         except LibraryFailed:
@@ -140,7 +140,7 @@ def _free_index(number: int, taken: set[str]) -> str:
     return str(number)
 
 
-def _handles(session: Session, roots: RootPaths) -> Iterator[tuple[int, Handle]]:
+def list_handles(session: Session, roots: RootPaths) -> Iterator[tuple[int, Handle]]:
     """By number; by address where a GPU sleeps, because going through the numbers would wake it."""
     base = roots.sys("bus/pci/devices")
     addresses = list_gpus_on_pci(roots)

@@ -177,6 +177,11 @@ class Reader:
             raise
         return session
 
+    def let_go(self) -> None:
+        """The driver is to be released, or may be had again: then the next tick connects."""
+        if self._host.hold.is_active:
+            self.disconnect()
+
     def disconnect(self) -> None:
         """Gives every handle and descriptor back."""
         self._forget_gpus()

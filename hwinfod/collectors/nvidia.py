@@ -41,9 +41,11 @@ class Nvidia(Collector):
 
         places = self.context.settings[LIBRARY_ROOTS]
         self.reader: Reader = Reader(self, places)
+        self.host.hold.subscribe(self.name, lambda: self.context.command(self.reader.let_go))
 
     def close(self) -> None:
         self.reader.disconnect()
+        self.host.hold.unsubscribe(self.name)
 
     @beat(seconds=1)
     def sample(self) -> None:

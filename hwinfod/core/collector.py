@@ -52,12 +52,14 @@ def beat(*, seconds: float) -> Callable[[_Method], _Method]:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a collector may use. `host` carries devices, events, holdings, clock and the other collectors' health."""
+    """What a collector may use. `host` carries devices, events, holdings, clock and the other collectors' health;
+    `command`, which any thread may call, runs something on the collector's lane between two ticks."""
 
     host: Host
     settings: Settings
     tables: Mapping[str, Table]
     health: Health
+    command: Callable[[Callable[[], None]], None]
 
 
 class Collector:

@@ -62,6 +62,12 @@ class Hold:
         with self._lock:
             self._subscribers[collector] = look
 
+    def unsubscribe(self, collector: str) -> None:
+        """The collector was closed, and has given everything back."""
+        with self._lock:
+            self._subscribers.pop(collector, None)
+            self._holding.discard(collector)
+
     def set_holding(self, collector: str, holds: bool) -> None:
         """Whether a collector has handles or descriptors of the driver."""
         with self._lock:

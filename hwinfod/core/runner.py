@@ -14,7 +14,7 @@ from hwinfod.core.table import Table
 from hwinfod.errors import Absent, HwinfodError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from hwinfod.core.host import Host
     from hwinfod.settings import Settings
@@ -41,6 +41,7 @@ class Runner:
             method: Table(kind.table_name(method), kind.name, seconds, host.series)
             for method, seconds in self.intervals.items()
         }
+        self.submit: Callable[[Callable[[], None]], None] = _at_once
         self._host = host
         self._settings = settings
         self._collector: Collector | None = None
@@ -55,6 +56,20 @@ class Runner:
         """How often a beat is due: its interval, or the rescan while the hardware is not there."""
         interval = self.intervals[method]
         return interval if self.is_open else max(interval, RESCAN_SECONDS)
+
+    def command(self, act: Callable[[], None]) -> None:
+        """From any thread: `act` runs on the lane between two ticks, and is watched and reported as a tick is."""
+        self.submit(lambda: self._obey(act))
+
+    def _obey(self, act: Callable[[], None]) -> None:
+        self.health.busy_since = self._host.clock.monotonic()
+        self.health.step = "command"
+        try:
+            act()
+        except Exception as error:
+            self._fail(error)
+        finally:
+            self.health.busy_since = None
 
     def run(self, method: str) -> None:
         """One tick of one beat; opens the collector first where it is not open."""
@@ -81,7 +96,7 @@ class Runner:
         if collector is None:
             for table in self.tables.values():
                 table.begin()
-            collector = self.kind(Context(self._host, self._settings, self.tables, self.health))
+            collector = self.kind(Context(self._host, self._settings, self.tables, self.health, self.command))
             collector.open()
             self._collector = collector
         table = self.tables[method]
@@ -158,3 +173,8 @@ class Runner:
                 log.exception("%s: close failed", self.name)
         for table in self.tables.values():
             table.clear()
+
+
+def _at_once(command: Callable[[], None]) -> None:
+    """Without a lane, as on the loop, a command runs where it is given."""
+    command()

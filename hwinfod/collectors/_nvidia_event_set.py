@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: MIT
+"""NVML's events: a set that the driver fills, emptied every second without waiting, so that letting go never waits.
+
+Source: nvml.h, nvmlEventType*; DeviceRegisterEvents takes only what SupportedEventTypes names.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from hwinfod.collectors._nvidia_inventory import list_handles
+from hwinfod.core.event import Severity
+from hwinfod.sources.nvml import Session
+from hwinfod.sources.nvml_errors import (
+    DRIVER_NOT_LOADED,
+    LIBRARY_NOT_FOUND,
+    UNINITIALIZED,
+    DeviceFailed,
+    LibraryFailed,
+    NvmlError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hwinfod.core.collector import Collector
+    from hwinfod.sources.nvml import Handle
+
+_XID = 0x8
+_TYPES: dict[int, tuple[str, Severity | None]] = {
+    0x1: ("ecc_corrected", None),
+    0x2: ("ecc_uncorrected", Severity.CRITICAL),
+    0x10: ("clock_changed", None),
+    0x80: ("power_source_changed", Severity.WARNING),
+    0x200: ("ecc_corrected_storm", Severity.WARNING),
+    0x400: ("memory_retirement", Severity.WARNING),
+    0x800: ("memory_retirement_failed", Severity.CRITICAL),
+    0x1000: ("poison_contained", Severity.WARNING),
+    0x2000: ("poison_fatal", Severity.CRITICAL),
+    0x4000: ("gpu_unavailable", Severity.CRITICAL),
+    0x8000: ("recovery_action_changed", Severity.WARNING),
+}
+_WANTED = _XID | sum(_TYPES)
+_TIMEOUT = 10
+_MOST_A_TICK = 10_000
+_QUIET = frozenset({UNINITIALIZED, DRIVER_NOT_LOADED, LIBRARY_NOT_FOUND})  # the values' collector says so
+
+
+@dataclass(frozen=True, slots=True)
+class NvmlEvent:
+    """`xid` for an Xid, None for anything else that `name` names."""
+
+    uuid: str
+    name: str
+    xid: int | None = None
+
+
+class EventSet:
+    """A session of its own with one event set for all GPUs."""
+
+    def __init__(self, collector: Collector, places: Sequence[str]) -> None:
+        self._collector = collector
+        self._places = places
+        self._session: Session | None = None
+        self._set: Any = None
+        self._uuids: dict[int, str] = {}
+
+    @staticmethod
+    def severity(name: str) -> Severity | None:
+        """How much an event matters; None for one that is only counted."""
+        return next((severity for known, severity in _TYPES.values() if known == name), None)
+
+    def read(self) -> list[NvmlEvent]:
+        """What happened since the last call. Raises LibraryFailed; nothing while there is no driver to ask."""
+        try:
+            session = self._connected()
+            return [] if session is None else self._drain(session)
+        except LibraryFailed as error:
+            self.close()
+            if error.code in _QUIET:
+                return []
+            raise
+
+    def close(self) -> None:
+        """Gives the set and the initialisation back."""
+        self._free()
+        if self._session is not None:
+            session, self._session = self._session, None
+            session.close()
+            self._collector.host.hold.set_holding(self._collector.name, False)
+
+    def _connected(self) -> Session | None:
+        if self._collector.host.hold.is_active:
+            self.close()
+            return None
+        if self._session is not None and self._session.is_stale:
+            self.close()
+        if self._session is None:
+            self._session = Session(self._collector.roots, self._places, self._collector.step)
+            self._collector.host.hold.set_holding(self._collector.name, True)
+        if self._set is None:
+            self._register(self._session)
+        return self._session
+
+    def _register(self, session: Session) -> None:
+        """All GPUs that are awake. Raises LibraryFailed; a GPU or driver without events has none."""
+        try:
+            self._set = session.call("nvmlEventSetCreate")
+        except LibraryFailed:
+            raise
+        except NvmlError:
+            return
+        for _, handle in list_handles(session, self._collector.roots):
+            try:
+                types = session.call("nvmlDeviceGetSupportedEventTypes", handle) & _WANTED
+                if types:
+                    session.call("nvmlDeviceRegisterEvents", handle, types, self._set)
+                self._uuids[_address(handle)] = session.text("nvmlDeviceGetUUID", handle)
+            except LibraryFailed:
+                raise
+            except NvmlError:
+                continue
+
+    def _drain(self, session: Session) -> list[NvmlEvent]:
+        events: list[NvmlEvent] = []
+        while self._set is not None and len(events) < _MOST_A_TICK:
+            try:
+                data = session.call("nvmlEventSetWait_v2", self._set, 0)
+            except LibraryFailed:
+                raise
+            except DeviceFailed:
+                self._free()  # the next tick makes a set of those that are left
+                break
+            except NvmlError as error:
+                if error.code != _TIMEOUT:
+                    self._collector.skip(error.function, error)
+                break
+            events += self._events(data)
+        return events
+
+    def _events(self, data: Any) -> list[NvmlEvent]:
+        uuid = self._uuids.get(_address(data.device), "")
+        if data.eventType == _XID:
+            return [NvmlEvent(uuid, "xid", int(data.eventData))]
+        return [NvmlEvent(uuid, name) for bit, (name, _) in _TYPES.items() if data.eventType & bit]
+
+    def _free(self) -> None:
+        if self._set is not None and self._session is not None:
+            with contextlib.suppress(NvmlError):
+                self._session.call("nvmlEventSetFree", self._set)
+        self._set = None
+        self._uuids.clear()
+
+
+def _address(handle: Handle) -> int:
+    """The pointer that a handle is: NVML gives the same one in its events."""
+    return ctypes.cast(handle, ctypes.c_void_p).value or 0

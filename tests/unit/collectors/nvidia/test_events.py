@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: MIT
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hwinfod.collectors.nvidia import Nvidia
+from hwinfod.collectors.nvidia_events import NvidiaEvents
+from hwinfod.core.event import Event, EventKind, Severity
+from hwinfod.core.health import State
+from tests.support.bench import Bench
+from tests.support.nvml import XID
+from tests.support.nvml_machine import Machine, of
+from tests.support.nvml_profiles import uuid
+
+pytestmark = pytest.mark.tier("compiler")
+
+
+@pytest.fixture
+def bench(a100: Machine) -> Bench:
+    """With the inventory that the other collector makes."""
+    bench = a100.bench(NvidiaEvents)
+    values = a100.bench(Nvidia)
+    values.run()
+    bench.host.devices = values.host.devices
+    return bench
+
+
+def errors(bench: Bench) -> list[Event]:
+    return [event for event in bench.events() if event.kind is EventKind.GPU_ERROR]
+
+
+def test_an_xid_is_counted_and_told(bench: Bench, a100: Machine) -> None:
+    assert bench.run() == {}
+    a100.fake.event(3, XID, 79)
+    values = bench.run()
+    assert values[of(3, "xid_errors_total", xid="79", **{"class": "hardware"})] == 1
+    assert values[of(3, "xid_last_timestamp_seconds", xid="79")] == pytest.approx(bench.clock.wall_ns() / 1e9)
+    (event,) = errors(bench)
+    assert event.severity is Severity.CRITICAL
+    assert event.device == uuid(3)
+    assert event.text == "GPU 3 A100-SXM4-80GB: Xid 79 (hardware): the GPU has fallen off the bus"
+
+
+def test_a_flood_is_one_event(bench: Bench, a100: Machine) -> None:
+    bench.run()
+    for _ in range(300):
+        a100.fake.event(1, XID, 13)
+    values = bench.run()
+    assert values[of(1, "xid_errors_total", xid="13", **{"class": "application"})] == 300
+    (event,) = errors(bench)
+    assert (event.severity, event.count) == (Severity.INFO, 300)
+
+
+def test_other_events_are_counted_and_the_bad_ones_told(bench: Bench, a100: Machine) -> None:
+    bench.run()
+    a100.fake.event(0, 0x10)
+    a100.fake.event(0, 0x2)
+    values = bench.run()
+    assert values[of(0, "events_total", event="clock_changed")] == 1
+    assert values[of(0, "events_total", event="ecc_uncorrected")] == 1
+    assert [event.text for event in errors(bench)] == ["GPU 0 A100-SXM4-80GB: ecc uncorrected"]
+
+
+def test_a_lost_gpu_leaves_the_set_and_the_others_stay(bench: Bench, a100: Machine) -> None:
+    bench.run()
+    a100.fake.lose(2)
+    a100.fake.fail("nvmlEventSetWait_v2", 15)
+    bench.run()
+    a100.fake.mend()
+    a100.fake.lose(2)
+    bench.run()
+    a100.fake.event(5, XID, 31)
+    assert bench.run()[of(5, "xid_errors_total", xid="31", **{"class": "application"})] == 1
+
+
+def test_without_a_driver_it_stays_quiet(a100: Machine) -> None:
+    a100.fake.set("fail.nvmlInitWithFlags", 9)
+    bench = a100.bench(NvidiaEvents)
+    assert bench.attempt() is State.OK
+    assert bench.skipped == {}
+
+
+class Log:
+    """The kernel's log of a machine: a FIFO in packet mode, one write is one read."""
+
+    def __init__(self, machine: Machine) -> None:
+        path = machine.directory / "root/dev/kmsg"
+        path.parent.mkdir(parents=True)
+        os.mkfifo(path)
+        self.fd = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+        fcntl.fcntl(self.fd, fcntl.F_SETFL, os.O_DIRECT | os.O_NONBLOCK)
+
+    def say(self, text: str, seconds: float, *, priority: int = 3) -> None:
+        os.write(self.fd, f"{priority},1,{int(seconds * 1e6)},-;{text}\n".encode())
+
+
+@pytest.fixture
+def log(a100: Machine) -> Iterator[Log]:
+    log = Log(a100)
+    yield log
+    os.close(log.fd)
+
+
+OFF_THE_BUS = "NVRM: Xid (PCI:0000:1e:00): 79, pid=88213, name=python3, GPU has fallen off the bus."
+
+
+def test_the_log_names_the_process_and_is_not_counted_twice(log: Log, bench: Bench, a100: Machine) -> None:
+    bench.run()
+    log.say(OFF_THE_BUS, bench.clock.monotonic())
+    a100.fake.event(3, XID, 79)
+    assert bench.run()[of(3, "xid_errors_total", xid="79", **{"class": "hardware"})] == 1
+    (event,) = errors(bench)
+    assert (event.count, event.attributes["pid"], event.attributes["process"]) == (1, "88213", "python3")
+    assert event.private == {"pid", "process"}
+
+
+def test_what_the_log_remembers_is_counted_and_no_event(log: Log, bench: Bench) -> None:
+    log.say(OFF_THE_BUS, bench.clock.monotonic() - 100)
+    values = bench.run()
+    assert values[of(3, "xid_errors_total", xid="79", **{"class": "hardware"})] == 1
+    age = bench.clock.wall_ns() / 1e9 - values[of(3, "xid_last_timestamp_seconds", xid="79")]
+    assert age == pytest.approx(101, abs=0.01)
+    assert errors(bench) == []
+
+
+def test_a_process_cannot_forge_an_xid(log: Log, bench: Bench) -> None:
+    bench.run()
+    log.say(OFF_THE_BUS, bench.clock.monotonic(), priority=11)
+    assert bench.run() == {}
+
+
+def test_a_switch_has_errors_of_its_own(log: Log, bench: Bench) -> None:
+    bench.run()
+    log.say("nvidia-nvswitch3: SXid (PCI:0000:c1:00.0): 12028, Non-fatal, Link 32 egress", bench.clock.monotonic())
+    assert bench.run() == {"hw_nvswitch_sxid_errors_total{pci=0000:c1:00.0,sxid=12028,class=non-fatal}": 1}
+    (event,) = errors(bench)
+    assert event.text == "NVSwitch 0000:c1:00.0: SXid 12028 non-fatal"
+
+
+def test_a_host_without_nvidia_is_absent(tmp_path: Path) -> None:
+    assert Bench(NvidiaEvents, tmp_path).attempt() is State.ABSENT
