@@ -57,7 +57,9 @@ class Schedule:
         begun = self._clock.monotonic()
         for runner, method in [key for key, due in self._due.items() if due <= begun]:
             due = self._due[(runner, method)]
-            runner.run(method)
+            was_open = runner.is_open
+            if was_open or method == runner.opening_method:
+                runner.run(method)
             wait = runner.wait_seconds(method)
             late = self._clock.monotonic() - due
             if runner.is_open and late > wait:
@@ -65,6 +67,14 @@ class Schedule:
             if (runner, method) in self._due:
                 aligned = seconds_to_tick(self._clock.wall_ns(), wait, self._phase)
                 self._due[(runner, method)] = self._clock.monotonic() + aligned
+            if runner.is_open and not was_open:
+                self._start_others(runner)
+
+    def _start_others(self, runner: Runner) -> None:
+        """Hardware that has come is sampled by all of its beats at once."""
+        for method in runner.intervals:
+            if method != runner.opening_method and (runner, method) in self._due:
+                self._due[(runner, method)] = self._clock.monotonic()
 
 
 class Lane:

@@ -36,6 +36,7 @@ class Runner:
         self.summary = kind.summary
         self.in_node_exporter = kind.in_node_exporter
         self.intervals = dict(intervals)
+        self.opening_method = next(iter(self.intervals), "")  # of several beats one looks for the hardware
         self.health = Health(kind.name, kind.lane)
         self.tables = {
             method: Table(kind.table_name(method), kind.name, seconds, host.series)

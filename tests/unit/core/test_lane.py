@@ -106,6 +106,28 @@ def test_absent_hardware_wakes_the_lane_every_ten_seconds_until_it_is_hurried():
     assert runner.health.state is State.OK
 
 
+def test_of_several_beats_one_looks_for_the_hardware_and_all_begin_when_it_is_there():
+    clock = FakeClock()
+    kind = fresh_kind(fault=Absent("none"), opened=0)
+
+    def facts(self):
+        type(self).facts_read += 1
+
+    facts.beat_seconds = 30
+    kind.facts, kind.facts_read = facts, 0
+    runner = Runner(kind, make_host(clock, kind), None, kind.beats())
+    schedule = Schedule(clock, 0)
+    schedule.add(runner)
+    schedule.run_due()
+    assert (kind.opened, kind.facts_read) == (1, 0)
+    kind.fault = None
+    clock.advance(10)
+    schedule.run_due()
+    schedule.run_due()
+    assert (kind.opened, kind.facts_read, runner.health.runs) == (2, 1, 3)
+    assert runner.health.overruns == 0
+
+
 def test_a_lane_runs_commands_and_ends_when_asked():
     lane = Lane("t", Clock(), 0)
     kind = fresh_kind(closed=0)
