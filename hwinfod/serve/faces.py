@@ -104,7 +104,8 @@ class Faces:
 
     def metrics_urls(self) -> list[str]:
         """Where Prometheus finds /metrics."""
-        scheme = "http" if self._settings[WEB_CONFIG_FILE] is None else "https"
+        encrypted = self._access is not None and self._access.tls_context() is not None
+        scheme = "https" if encrypted else "http"
         urls = []
         for listener in self._tcp:
             host, port = listener.getsockname()[:2]
