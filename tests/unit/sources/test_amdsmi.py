@@ -43,9 +43,11 @@ def amdsmi_gpu_xgmi_error_status(handle):
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[Path]:
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Beside it no bindings are installed."""
     tmp_path.chmod(0o755)
-    path = list(sys.path)
+    path = [entry for entry in sys.path if not entry.endswith("-packages")]
+    monkeypatch.setattr(sys, "path", list(path))
     yield tmp_path
     assert sys.path == path
     sys.modules.pop("amdsmi", None)
