@@ -93,6 +93,7 @@ class Engine:
         self._runners: dict[str, Runner] = {}
         self._wanted: dict[str, tuple[object, ...]] = {}
         self._started = False
+        self._is_behind = False
 
     def start(self) -> None:
         """Starts a thread a lane and takes the loop lane's first sample."""
@@ -101,13 +102,18 @@ class Engine:
         self._loop_schedule.run_due()
 
     def apply(self, settings: Settings) -> None:
-        """Starts, stops and replaces collectors until they are as the settings want. Never waits for a lane."""
+        """Starts, stops and replaces collectors until they are as the settings want. Never waits for a lane: one that
+        hangs stays in sight, as it hangs whatever is wanted, and is replaced when its call has returned."""
         self._settings = settings
+        self._is_behind = False
         runners = self._runners
         for item in self._declared:
             name = item.kind.name
             wanted = item.wanted(settings) if settings[item.switch] else ()
             if wanted == self._wanted.get(name, ()):
+                continue
+            if name in runners and runners[name].health.stuck:
+                self._is_behind = True
                 continue
             if name in runners:
                 self._remove(runners.pop(name))
@@ -142,6 +148,8 @@ class Engine:
     def supervise(self) -> None:
         """The loop's part, once a second: its own collectors, and a look at which lane hangs."""
         supervise(self.host.runners.values(), self._clock.monotonic(), self.host.events)
+        if self._is_behind:
+            self.apply(self._settings)
         self._loop_schedule.run_due()
 
     def wait_seconds(self) -> float:

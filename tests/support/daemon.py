@@ -98,6 +98,11 @@ class Daemon(Program):
 
         self.wait_until(are_there, f"{count} samples of each table")
 
+    def wait_more_samples(self, name: str, count: int) -> None:
+        """Until a collector has run this many times more than now."""
+        runs = self.collectors()[name]["runs"]
+        self.wait_until(lambda: bool(self.collectors()[name]["runs"] >= runs + count), f"{count} samples of {name}")
+
     @property
     def tcp_address(self) -> tuple[str, int]:
         """Of the metrics listener."""
