@@ -46,7 +46,8 @@ class Runner:
         self._host = host
         self._settings = settings
         self._collector: Collector | None = None
-        self._failures_in_a_row = 0
+        self._failures_in_a_row: dict[str, int] = {}
+        self._failing: dict[str, str] = {}
         self._skipped: dict[str, dict[str, str]] = {}
 
     @property
@@ -68,7 +69,7 @@ class Runner:
         try:
             act()
         except Exception as error:
-            self._fail(error)
+            self._fail(self.opening_method, error)
         finally:
             self.health.busy_since = None
 
@@ -83,9 +84,10 @@ class Runner:
             self._tick(method)
         except Absent as absent:
             self._close()
+            self._failing.clear()
             self._enter(State.ABSENT, str(absent))
         except Exception as error:  # the isolation that this wrapper is for
-            self._fail(error)
+            self._fail(method, error)
         finally:
             health.duration_seconds = round(clock.monotonic() - begun, 5)
             health.cpu_seconds = round(health.cpu_seconds + time.thread_time() - cpu, 5)
@@ -107,22 +109,30 @@ class Runner:
         getattr(collector, method)()
         row = table.publish(boottime_ns)
         self._host.ring.append(table.name, row, self._host.clock.wall_offset_ns())
-        self.health.last_success_wall_ns = self._host.clock.wall_ns()
-        self._failures_in_a_row = 0
-        self._enter(State.OK, "")
+        self._failures_in_a_row.pop(method, None)
+        self._failing.pop(method, None)
+        if not self._failing:
+            self.health.last_success_wall_ns = self._host.clock.wall_ns()
+        self._settle()
         self._report_skips(method)
 
-    def _fail(self, error: Exception) -> None:
+    def _fail(self, method: str, error: Exception) -> None:
         self.health.failures += 1
-        self._failures_in_a_row += 1
+        in_a_row = self._failures_in_a_row[method] = self._failures_in_a_row.get(method, 0) + 1
         if isinstance(error, HwinfodError):
             reason = str(error)
         else:
             reason = f"{type(error).__name__}: {error}"
             log.debug("%s failed", self.name, exc_info=error)
-        self._enter(State.FAILING, reason)
-        if self._failures_in_a_row >= _FAILURES_TO_REOPEN:
+        self._failing[method] = reason
+        self._settle()
+        if in_a_row >= _FAILURES_TO_REOPEN:
             self._close()
+
+    def _settle(self) -> None:
+        """A collector works when all its beats do: one that succeeds says nothing of another that fails."""
+        reason = next(iter(self._failing.values()), None)
+        self._enter(State.OK if reason is None else State.FAILING, reason or "")
 
     def _enter(self, state: State, reason: str) -> None:
         """One log line and one event a change of state, none while it lasts."""
@@ -133,16 +143,22 @@ class Runner:
         if not changed:
             return
         name = self.name
-        if state is State.ABSENT:
+        if state is State.ABSENT and before in (State.OK, State.FAILING):
+            log.warning("%s: what it read is gone: %s", name, reason)
+            self._tell(EventKind.COLLECTOR_FAILED, Severity.WARNING, f"what collector {name} read is gone: {reason}")
+        elif state is State.ABSENT:
             log.info("%s: not on this host: %s", name, reason)
         elif state is State.FAILING:
             log.error("%s: %s", name, reason)
-            self._host.events.add(EventKind.COLLECTOR_FAILED, Severity.WARNING, f"collector {name}: {reason}", key=name)
+            self._tell(EventKind.COLLECTOR_FAILED, Severity.WARNING, f"collector {name}: {reason}")
         elif before is State.FAILING:
             log.info("%s: works again", name)
-            self._host.events.add(
-                EventKind.COLLECTOR_RECOVERED, Severity.INFO, f"collector {name} works again", key=name
-            )
+            self._tell(EventKind.COLLECTOR_RECOVERED, Severity.INFO, f"collector {name} works again")
+        elif before is State.ABSENT:
+            log.info("%s: found", name)
+
+    def _tell(self, kind: EventKind, severity: Severity, text: str) -> None:
+        self._host.events.add(kind, severity, text, key=self.name)
 
     def _report_skips(self, method: str) -> None:
         """What each beat left out is compared with what the same beat left out before."""
@@ -166,7 +182,7 @@ class Runner:
 
     def _close(self) -> None:
         collector, self._collector = self._collector, None
-        self._failures_in_a_row = 0
+        self._failures_in_a_row.clear()
         if collector is not None:
             try:
                 collector.close()

@@ -44,6 +44,7 @@ class Faces:
         self._textfile = TextfileThread(host, settings)
         self._servers: list[HttpServer] = []
         self._socket: UnixSocket | None = None
+        self._socket_path = settings[SOCKET]
         self._tcp: list[socket.socket] = []
         self._access: WebConfigFile | None = None
 
@@ -54,6 +55,8 @@ class Faces:
         if not listeners:
             self._socket = open_unix_socket(self._settings[SOCKET], mode=_SOCKET_MODE)
             listeners = [self._socket.listener]
+        else:
+            self._socket_path = str(listeners[0].getsockname())
         self._serve(HttpServer(self._api_router(), local_policy), listeners)
         self._tcp = list(activated.metrics)
         for address in self._settings[WEB_LISTEN_ADDRESS]:
@@ -116,7 +119,7 @@ class Faces:
     def describe(self) -> WireFaces:
         """For /v1/status."""
         return {
-            "socket": self._settings[SOCKET],
+            "socket": self._socket_path,
             "metrics_urls": self.metrics_urls(),
             "textfile": self._textfile.directory,
             "textfile_trouble": self._textfile.trouble,

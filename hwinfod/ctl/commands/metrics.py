@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hwinfod.ctl.commands.show import value_text
-from hwinfod.ctl.failures import OK
+from hwinfod.ctl.failures import OK, Failure
 from hwinfod.ctl.output import write_json
 from hwinfod.ctl.terminal import columns, printable
 
@@ -40,6 +40,8 @@ def run(client: Client, options: argparse.Namespace, terminal: Terminal) -> int:
 
 def _values(client: Client, options: argparse.Namespace, terminal: Terminal) -> int:
     document = client.get("/v1/samples", {"name": options.glob})
+    if not document["samples"]:
+        raise Failure(f"no metric matches {printable(options.glob)}", "hwinfoctl metrics lists them")
     if options.json:
         write_json(terminal, document)
         return OK

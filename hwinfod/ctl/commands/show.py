@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hwinfod.ctl import units
-from hwinfod.ctl.failures import OK, Failure
+from hwinfod.ctl.failures import OK, USAGE, Failure
 from hwinfod.ctl.output import write_json
 from hwinfod.ctl.terminal import columns, printable
 
@@ -32,7 +32,7 @@ def run(client: Client, options: argparse.Namespace, terminal: Terminal) -> int:
     known = {item["name"]: item for item in client.get("/v1/collectors")["collectors"]}
     collector = known.get(options.collector)
     if collector is None:
-        raise Failure(f"no collector is called {printable(options.collector)}", f"known: {', '.join(known)}")
+        raise Failure(f"no collector is called {printable(options.collector)}", f"known: {', '.join(known)}", USAGE)
     document = client.get(
         "/v1/samples", {"collector": options.collector, "level": "detailed" if options.all else "standard"}
     )

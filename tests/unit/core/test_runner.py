@@ -102,6 +102,22 @@ def test_hardware_that_leaves_takes_its_values_with_it(runner, host, kind):
     assert kind.closed == 1
 
 
+def test_hardware_that_leaves_is_told_as_a_loss_and_its_return_too(runner, host, kind, caplog):
+    caplog.set_level(logging.INFO)
+    runner.run("sample")
+    kind.fault = Absent("unplugged")
+    for _ in range(3):
+        runner.run("sample")
+    kind.fault = None
+    runner.run("sample")
+    assert [(r.levelname, r.message) for r in caplog.records] == [
+        ("WARNING", "counting: what it read is gone: unplugged"),
+        ("INFO", "counting: found"),
+    ]
+    (event,) = host.events.since(0)
+    assert event.text == "what collector counting read is gone: unplugged"
+
+
 def test_a_row_expires_after_three_intervals(runner, host):
     runner.run("sample")
     host.clock.advance(3)
