@@ -116,7 +116,7 @@ class Inventory:
         return AmdGpu(
             pci=function,
             uuid=uuid,
-            index=self._index(uuid),
+            index=self._index(uuid, function.address),
             model=model or f"AMD {function.device_id:04x}",
             driver=driver,
             driver_version=_driver_version(roots) if driver == DRIVER else "",
@@ -126,7 +126,7 @@ class Inventory:
 
     def _identify(self, address: str, driver: str, identity: Identity) -> str:
         """Virtual functions of one board say the same. Without amdgpu it is who it was when amdgpu last had it."""
-        by_place = f"pci-{address}"
+        by_place = _by_place(address)
         if driver != DRIVER:
             before = (d.id for d in self._ours().values() if d.facts.get("pci") == address)
             return next(before, by_place)
@@ -134,11 +134,12 @@ class Inventory:
         taken = {gpu.uuid for gpu in self.gpus.values()}
         return uuid if identity.unique_id and uuid not in taken else by_place
 
-    def _index(self, uuid: str) -> str:
-        """Frozen at first sight, also over a reload of the driver."""
+    def _index(self, uuid: str, address: str) -> str:
+        """Frozen at first sight, also over a reload of the driver, and for a GPU that was known by its place alone."""
         ours = self._ours()
-        if uuid in ours:
-            return ours[uuid].facts["gpu"]
+        for known in (uuid, _by_place(address)):
+            if known in ours:
+                return ours[known].facts["gpu"]
         taken = {device.facts.get("gpu") for device in ours.values()} | {gpu.index for gpu in self.gpus.values()}
         return next(str(n) for n in range(len(taken) + 1) if str(n) not in taken)
 
@@ -185,6 +186,10 @@ class Inventory:
         """The PCI addresses of the boards that are reached over XGMI."""
         reached = {number for node in gpu.nodes for number in node.peers}
         return {self.nodes[n].pci_address for n in reached if n in self.nodes} - {gpu.pci.address}
+
+
+def _by_place(address: str) -> str:
+    return f"pci-{address}"
 
 
 def _partitions(gpu: AmdGpu) -> list[Device]:

@@ -9,6 +9,7 @@ from hwinfod.collectors._amd_gpu import GpuReader
 from hwinfod.collectors._amd_inventory import Inventory
 from hwinfod.collectors._amd_processes import Processes
 from hwinfod.collectors._drm_clients import Clients
+from hwinfod.collectors._gpu_lost import LostGpus
 from hwinfod.sources.pci import read_is_suspended
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class Reader:
         self._gpus: dict[str, GpuReader] = {}
         self._processes = Processes(self._host, collector.tables["processes"])
         self._clients = Clients(collector)
+        self._lost = LostGpus(self._host, collector.tables["sample"], collector.name)
         self._follow()
 
     def close(self) -> None:
@@ -36,6 +38,7 @@ class Reader:
         for reader in self._awake():
             self._collector.step(f"read {reader.gpu.pci.address}")
             reader.sample()
+        self._lost.fill()
         self._clients.work()
 
     def follow(self) -> None:
@@ -58,6 +61,7 @@ class Reader:
     def _follow(self) -> None:
         self._collector.step("list GPUs")
         self._inventory.follow(self._collector.name)
+        self._lost.follow()
         gpus = self._inventory.gpus
         for address, reader in list(self._gpus.items()):
             if gpus.get(address) is not reader.gpu or not reader.gpu.is_readable:

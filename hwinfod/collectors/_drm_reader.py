@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from hwinfod.collectors._drm_clients import Clients
 from hwinfod.collectors._drm_gpu import GpuReader
 from hwinfod.collectors._drm_shares import DeviceUse, holdings
+from hwinfod.collectors._gpu_lost import LostGpus
 from hwinfod.core.holding import Batch
 from hwinfod.sources.pci import read_is_suspended
 
@@ -27,6 +28,7 @@ class Reader:
         self._tables = collector.tables
         self._gpus: dict[str, GpuReader] = {}
         self._clients = Clients(collector)
+        self._lost = LostGpus(self._host, collector.tables["sample"], collector.name)
         self._published: set[str] = set()
         self._follow()
 
@@ -37,6 +39,7 @@ class Reader:
         for reader in self._awake():
             self._collector.step(f"read {reader.gpu.pci.address}")
             reader.sample()
+        self._lost.fill()
         self._clients.work()
 
     def follow(self) -> None:
@@ -72,6 +75,7 @@ class Reader:
 
     def _follow(self) -> None:
         self._inventory.report(self._collector.name)
+        self._lost.follow()
         gpus = self._inventory.gpus
         for address, reader in list(self._gpus.items()):
             if gpus.get(address) is not reader.gpu or not reader.gpu.is_readable:

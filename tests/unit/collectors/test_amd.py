@@ -350,6 +350,9 @@ def test_a_board_that_was_given_away_before_the_start(bench, host):
     bench.run()
     assert status(bench, "pci-0000:05:00.0") is Status.PASSED_THROUGH
     assert bench.values("sample") == {}
+    board.bind("amdgpu")
+    bench.run("facts")
+    assert {name for name in bench.run() if name.startswith("hw_gpu_up")} == {f"hw_gpu_up{{{G}}}"}
 
 
 def test_a_lost_board_costs_itself_and_keeps_its_index(bench, host, board):
@@ -365,7 +368,7 @@ def test_a_lost_board_costs_itself_and_keeps_its_index(bench, host, board):
     bench.run("facts")
     assert status(bench) is Status.LOST
     assert UUID not in bench.host.holdings.current
-    assert not any(G in name for name in bench.run())
+    assert {name: value for name, value in bench.run().items() if G in name} == {f"hw_gpu_up{{{G}}}": 0}
     shutil.rmtree(host.sys / "class/drm")
     shutil.rmtree(host.sys / "class/hwmon")
     host.add_instinct(0)

@@ -163,6 +163,7 @@ def test_a_lost_card(bench, host, card):
     assert values["hw_gpu_up{gpu=1,uuid=pci-0000:2a:00.0}"] == 1
     bench.run("facts")
     assert status(bench) is Status.LOST
+    assert {name: value for name, value in bench.run().items() if G in name} == {f"hw_gpu_up{{{G}}}": 0}
 
 
 def test_nouveau_is_known_by_its_place(bench, host):
