@@ -8,8 +8,9 @@ taken over: /sys/fs/cgroup (v2), /sys/fs/cgroup/unified beside v1 (hybrid), /sys
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from hwinfod.sources.files import list_directory, read_optional
 from hwinfod.sources.process import CgroupLine
 
 if TYPE_CHECKING:
@@ -34,3 +35,38 @@ def identity_of(roots: RootPaths, line: CgroupLine) -> int:
         return os.stat(directory_of(roots, line)).st_ino
     except OSError:
         return 0
+
+
+class Hierarchies(NamedTuple):
+    """Where accounting is read. `unified` is the directory of v2 or "", `controllers` what v2 accounts for;
+    `legacy` the directory of each controller that v1 has (a controller is in one of both only)."""
+
+    unified: str
+    controllers: frozenset[str]
+    legacy: dict[str, str]
+
+    def trees(self) -> list[str]:
+        """The directories below which cgroups with figures for processor and memory are, each once."""
+        legacy = [self.legacy[name] for name in ("cpuacct", "memory") if name in self.legacy]
+        unified = [self.unified] if self.unified and (self.controllers & {"cpu", "memory"} or not legacy) else []
+        return list(dict.fromkeys([*unified, *legacy]))
+
+
+def find_hierarchies(roots: RootPaths) -> Hierarchies:
+    """All empty where no cgroup file system is mounted."""
+    base = roots.sys("fs", "cgroup")
+    for unified in (base, f"{base}/unified"):
+        controllers = read_optional(f"{unified}/cgroup.controllers")
+        if controllers is not None:
+            break
+    if unified == base and controllers is not None:
+        legacy = {}
+    else:
+        legacy = {
+            controller: f"{base}/{name}"
+            for name in list_directory(base)
+            if name != "unified" and os.path.exists(f"{base}/{name}/cgroup.procs")
+            for controller in name.split(",")
+        }
+    words = (controllers or b"").decode("ascii", "replace").split()
+    return Hierarchies("" if controllers is None else unified, frozenset(words), legacy)

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: MIT
+"""Traffic of owners that have a network namespace, read once a namespace from one of its processes.
+
+Nothing is kept open: a descriptor of /proc/PID/net/dev keeps the namespace, and its interfaces, alive when all its
+processes are gone (fs/proc/proc_net.c, seq_open_net()).
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+from hwinfod.errors import ParseError, ReadError
+from hwinfod.owners.identity import SESSION, UNIT
+from hwinfod.sources.files import link_name, list_directory, read_file, read_optional
+from hwinfod.sources.proc_net_dev import parse_net_dev
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterable, Iterator
+
+    from hwinfod.core.host import RootPaths
+    from hwinfod.owners.usage.accounts import Figures, Labels
+    from hwinfod.owners.usage.member import Member
+
+_LOOKED_INTO = 32
+_TICKS_TO_LOOK_AGAIN = 12
+_FIRST_LINE = 32
+
+
+class _Seat(NamedTuple):
+    """A process of a cgroup and its network namespace: pid 0 where none was found, "" where it may not be seen."""
+
+    pid: int
+    namespace: str
+    tick: int
+
+
+class Networks:
+    """Which process tells of which namespace. For one thread. `hidden` counts the owners whose namespace may not be
+    seen (CAP_SYS_PTRACE) in the latest pass."""
+
+    def __init__(self, roots: RootPaths, trees: Iterable[str]) -> None:
+        self._roots = roots
+        self._trees = tuple(trees)
+        self._seats: dict[str, _Seat] = {}
+        self._tick = 0
+        self.hidden = 0
+
+    def read(
+        self, members: Iterable[Member], skip: Callable[[str, object], None]
+    ) -> Iterator[tuple[Labels, Hashable, Figures, Figures]]:
+        """Bytes received and sent, by owner and interface. Of owners that share a namespace the first has it."""
+        self._tick += 1
+        self.hidden = 0
+        taken = {self._namespace(1)}
+        seats: dict[str, _Seat] = {}
+        for member in members:
+            if member.owner.kind in (UNIT, SESSION):  # on the host's network, but for a few
+                continue
+            seat = seats[member.path] = self._seat(member.path)
+            self.hidden += bool(seat.pid and not seat.namespace)
+            if seat.namespace and seat.namespace not in taken:
+                taken.add(seat.namespace)
+                yield from self._interfaces(member, seat, skip)
+        self._seats = seats
+
+    def _interfaces(
+        self, member: Member, seat: _Seat, skip: Callable[[str, object], None]
+    ) -> Iterator[tuple[Labels, Hashable, Figures, Figures]]:
+        try:
+            interfaces = parse_net_dev(read_file(self._roots.proc(str(seat.pid), "net", "dev")))
+        except (ReadError, ParseError) as error:
+            skip(f"network of {member.path}", error)
+            return
+        for name, counters in interfaces.items():
+            if name != "lo":
+                amounts = (counters.receive_bytes, counters.transmit_bytes)
+                yield member.network_labels, (seat.namespace, name), amounts, ()
+
+    def _seat(self, path: str) -> _Seat:
+        """The process that told last time while it is there, in the same namespace; else another one."""
+        seat = self._seats.get(path)
+        if seat is not None:
+            if seat.namespace and self._namespace(seat.pid) == seat.namespace:
+                return seat
+            if not seat.namespace and self._tick - seat.tick < _TICKS_TO_LOOK_AGAIN:
+                return seat
+        pid = self._first_process(path)
+        return _Seat(pid, self._namespace(pid) if pid else "", self._tick)
+
+    def _namespace(self, pid: int) -> str:
+        return link_name(self._roots.proc(str(pid), "ns", "net"))
+
+    def _first_process(self, path: str) -> int:
+        """Any process of a cgroup or of those in it: in v2 only leaves have processes."""
+        for tree in self._trees:
+            directories = [tree + path]
+            for directory in directories:
+                line = (read_optional(f"{directory}/cgroup.procs", _FIRST_LINE) or b"").split(b"\n", 1)[0]
+                if line.isdigit() and int(line):
+                    return int(line)
+                below = [f"{directory}/{name}" for name in list_directory(directory)]
+                directories += [d for d in below if os.path.isdir(d)][: _LOOKED_INTO - len(directories)]
+        return 0

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: MIT
+"""Traffic of owners: once a namespace, none for the host's own."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from hwinfod.core.owner import ContainerName, Names
+from hwinfod.owners.usage.collector import OwnerUsage
+from tests.support.bench import Bench
+from tests.support.owners import GIB, POD, UID, A, B, by_owner
+
+HEADER = "Inter-|   Receive\n face |bytes    packets\n"
+RECEIVED, SENT = "hw_owner_network_receive_bytes_total", "hw_owner_network_transmit_bytes_total"
+
+
+class Machine:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        (path / "sys/fs/cgroup").mkdir(parents=True)
+        (path / "sys/fs/cgroup/cgroup.controllers").write_text("cpu memory\n")
+        self.process(1, "net:[1]")
+        self.bench = Bench(OwnerUsage, path)
+
+    def process(self, pid: int, namespace: str, received: int = 0, sent: int = 0) -> None:
+        directory = self.path / "proc" / str(pid)
+        shutil.rmtree(directory, ignore_errors=True)
+        (directory / "ns").mkdir(parents=True)
+        (directory / "ns/net").symlink_to(namespace)
+        (directory / "net").mkdir()
+        lines = [f"{name}: {received} {' 0' * 7} {sent} {' 0' * 7}\n" for name in ("lo", "eth0")]
+        (directory / "net/dev").write_text(HEADER + "".join(lines))
+
+    def cgroup(self, path: str, *pids: int, below: str = "") -> None:
+        directory = self.path / "sys/fs/cgroup" / path
+        (directory / below).mkdir(parents=True, exist_ok=True)
+        (directory / "cgroup.procs").write_text("")
+        (directory / below / "cgroup.procs").write_text("".join(f"{pid}\n" for pid in pids))
+        (directory / "cpu.stat").write_text("usage_usec 1\n")
+        (directory / "memory.current").write_text(f"{GIB}\n")
+
+    def run(self) -> dict[str, int | float]:
+        self.bench.run()
+        return self.bench.run("network")
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    return Machine(tmp_path)
+
+
+def test_containers_of_a_pod_share_their_traffic(machine: Machine) -> None:
+    machine.bench.host.names = Names((ContainerName(A, "cuda", "ml", "train-0", UID),))
+    machine.cgroup(POD, 100)
+    machine.cgroup(POD.replace(A, B), 101)
+    for pid in (100, 101):
+        machine.process(pid, "net:[2]", 7, 8)
+    values = machine.run()
+    assert by_owner(values, RECEIVED) == {"ml/train-0": 7}
+    assert by_owner(values, SENT) == {"ml/train-0": 8}
+
+
+def test_owners_on_the_hosts_network_have_none(machine: Machine) -> None:
+    machine.cgroup(f"docker/{A}", 100)
+    machine.process(100, "net:[1]", 7, 8)
+    assert by_owner(machine.run(), RECEIVED) == {}
+
+
+def test_another_process_tells_when_the_first_is_gone_or_its_number_is_another(machine: Machine) -> None:
+    machine.cgroup(f"docker/{A}", 100)
+    machine.process(100, "net:[2]", 7)
+    owner = f"docker {A[:12]} {A[:12]}"
+    assert by_owner(machine.run(), RECEIVED) == {owner: 7}
+    machine.process(100, "net:[3]", 1000)
+    machine.process(101, "net:[2]", 9)
+    machine.cgroup(f"docker/{A}", 101)
+    assert by_owner(machine.run(), RECEIVED) == {owner: 9}
+
+
+def test_processes_below_are_found(machine: Machine) -> None:
+    machine.cgroup(f"docker/{A}", 100, below="system.slice/web.service")
+    machine.process(100, "net:[2]", 7)
+    assert list(by_owner(machine.run(), RECEIVED).values()) == [7]
+
+
+def test_namespaces_that_may_not_be_seen_are_said(machine: Machine) -> None:
+    machine.cgroup(f"docker/{A}", 100)
+    assert by_owner(machine.run(), RECEIVED) == {}
+    assert machine.bench.skipped == {"network": "namespaces of 1 owners may not be seen: CAP_SYS_PTRACE"}
