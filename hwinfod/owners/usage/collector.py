@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import resource
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,7 @@ from hwinfod.owners.usage.families import (
     MAIN_GAUGES,
     NETWORK_COUNTERS,
 )
-from hwinfod.owners.usage.member import Member
+from hwinfod.owners.usage.member import MOST_FILES, Member
 from hwinfod.owners.usage.network import Networks
 from hwinfod.owners.usage.tree import Tree
 from hwinfod.settings import Integer, Setting
@@ -72,6 +73,7 @@ class OwnerUsage(Collector):
         self.lasting: dict[Labels, float] = {}
         self.shown: list[Labels] = []
         self.tick = 0
+        self.most_kept = resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2 // MOST_FILES
         self.stacked: dict[str, bool] = {}
         self.accounts = {method: Accounts() for method in self.tables}
         self.state = self.table.bind((DROPPED,))
@@ -130,7 +132,8 @@ class OwnerUsage(Collector):
                 if cgroup.path not in paths:
                     paths.add(cgroup.path)
                     known = self.members.get(cgroup)
-                    found[cgroup] = known or Member(self.hierarchies, cgroup.path, owner, since)
+                    keeps = len(found) < self.most_kept  # half of the descriptors that the daemon may have
+                    found[cgroup] = known or Member(self.hierarchies, cgroup.path, owner, since, keeps=keeps)
             if tree.left_out:
                 self.skip("cgroups", f"{tree.left_out} directories beyond the limit are not walked")
         self.members = found

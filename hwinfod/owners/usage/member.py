@@ -9,7 +9,7 @@ from hwinfod.errors import ReadError
 from hwinfod.owners.usage.families import RESOURCES
 from hwinfod.sources.cgroup_stat import parse_blkio, parse_figure, parse_io, parse_limit, parse_value
 from hwinfod.sources.files import Attribute
-from hwinfod.sources.proc_pressure import parse_pressure
+from hwinfod.sources.proc_pressure import parse_some_microseconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,13 +32,15 @@ _FILES = {
     "io": ("io.stat", "blkio", "blkio.throttle.io_service_bytes_recursive"),
     "pids": ("pids.current", "pids", "pids.current"),
 }
+MOST_FILES = len(_FILES) + len(RESOURCES)
 
 
 class Member:
     """`since` is when it was first seen (monotonic); `is_large` whether it ever used enough to be shown. `labels` are
-    those of core.owner.LABELS, `network_labels` those of whom its network belongs to: containers of a pod share it."""
+    those of core.owner.LABELS, `network_labels` those of whom its network belongs to: containers of a pod share it.
+    One that `keeps` has up to `MOST_FILES` descriptors open."""
 
-    def __init__(self, hierarchies: Hierarchies, path: str, owner: Owner, since: float) -> None:
+    def __init__(self, hierarchies: Hierarchies, path: str, owner: Owner, since: float, *, keeps: bool) -> None:
         self.path = path
         self.owner = owner
         self.since = since
@@ -46,6 +48,7 @@ class Member:
         self.last_cpu: int | None = None
         self.labels: Labels = ()
         self.network_labels: Labels = ()
+        self._keeps = keeps
         self._legacy: set[str] = set()
         self._hierarchies = hierarchies
         self._files: dict[str, Attribute | None] = {}
@@ -96,11 +99,7 @@ class Member:
         return None if data is None else parse(data)
 
     def _stalled(self, resource: str) -> int | None:
-        data = self._read(f"{resource}.pressure")
-        if not data:
-            return None
-        some = parse_pressure(data).some
-        return None if some is None else some.total_microseconds
+        return self._parse(f"{resource}.pressure", parse_some_microseconds)
 
     def _read(self, what: str) -> bytes | None:
         """None where this cgroup has no such file: its controller is off. Asked for again with `look_again`."""
@@ -111,11 +110,14 @@ class Member:
         if file is None:
             return None
         try:
-            return file.read()
+            data = file.read()
         except ReadError:
             file.close()
             self._files[what] = None
             return None
+        if not self._keeps:
+            file.close()
+        return data
 
     def _find(self, what: str) -> Attribute | None:
         unified, controller, legacy = _FILES.get(what, (what, "", ""))
