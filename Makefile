@@ -50,6 +50,10 @@ fuzz: venv-dev  ## the parsers against FUZZ_EXAMPLES=100000 inputs each
 test-gpu: venv-dev  ## the end-to-end tests that need a real GPU
 	$(PYTEST) -m gpu $(ARGS)
 
+.PHONY: vm
+vm: venv-dev test-packages  ## build the guest that tests/vm boots (root; tests do it where it is missing)
+	$(BIN)/python -m tests.vm.build
+
 .PHONY: lock
 lock:  ## renew requirements*.txt from pyproject.toml (needs uv)
 	UV_CUSTOM_COMPILE_COMMAND="make lock"; export UV_CUSTOM_COMPILE_COMMAND; \

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import os
+import platform
 import resource
 import shutil
 import subprocess
@@ -87,6 +88,13 @@ def _lack_of_fuse() -> Lack | None:
     return None if done.returncode == 0 else Lack("root that may mount /dev/fuse")
 
 
+def _lack_of_guest() -> Lack | None:
+    """The guest is a Debian amd64, whose packages are unpacked in a chroot."""
+    if platform.machine() != "x86_64":
+        return Lack("an x86_64 machine", required=False)
+    return _lack_of_root()
+
+
 def _lack_of_memory_cgroup() -> Lack | None:
     lacks = memory_cgroup.lacks()
     return Lack(lacks) if lacks else None
@@ -106,6 +114,7 @@ def _lacks() -> dict[str, Callable[[], Lack | None]]:
     probes["descriptors"] = [_lack_of_descriptors]
     probes["fuse"] = [_lack_of_fuse]
     probes["memcg"] = [_lack_of_memory_cgroup]
+    probes["vm"].append(_lack_of_guest)
     probes["netns"].append(_lack_of_namespaces)
     for version in pythons.SUPPORTED:
         probes[f"python{version}"] = [functools.partial(_lack_of_python, version)]
