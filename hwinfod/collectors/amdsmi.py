@@ -51,8 +51,10 @@ class AmdSmi(Collector):
     refused: ClassVar[tuple[float, str] | None] = None
 
     def open(self) -> None:
+        if not os.path.isdir(self.roots.sys("bus/pci/drivers/amdgpu")):
+            raise Absent("amdgpu is not loaded")
         if not self._boards():
-            raise Absent("no AMD GPUs")
+            raise Absent("no AMD GPU has been reported yet")
         now, refused = self.host.clock.monotonic(), AmdSmi.refused
         if refused is not None and now - refused[0] < _RETRY_SECONDS:
             raise Absent(refused[1])

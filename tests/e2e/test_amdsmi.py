@@ -68,9 +68,9 @@ def test_a_library_older_than_the_bindings_is_absent(host: Host, tmp_path: Path)
 def test_a_library_that_hangs_costs_only_its_lane(host: Host, tmp_path: Path) -> None:
     fake = FakeAmdSmi(tmp_path, {**STATE, "hang.amdsmi_get_violation_status": 1})
     with Daemon.start("--collector.amdsmi.interval=1", host=host, **fake.environ) as daemon:
-        stuck = {"collector": "amdsmi"}
+        stuck = frozenset({("collector", "amdsmi")})
         daemon.wait_until(
-            lambda: daemon.scrape(DETAILED).value("hwinfod_collector_stuck", **stuck) == 1, "hwinfod_collector_stuck"
+            lambda: daemon.scrape(DETAILED).series("hwinfod_collector_stuck").get(stuck) == 1, "hwinfod_collector_stuck"
         )
         assert daemon.scrape(DETAILED).value("hw_gpu_up", **GPU) == 1
         fake.write(STATE)

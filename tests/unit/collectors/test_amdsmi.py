@@ -84,9 +84,14 @@ def test_a_sleeping_gpu_is_not_woken(bench, devices, library):
     assert library.reads == 1
 
 
-def test_without_amd_gpus_nothing_is_imported(bench, library):
+def test_without_amdgpu_nothing_is_imported(bench, library):
     assert bench.attempt() is State.ABSENT
-    assert library.imports == 0
+    assert (bench.reason, library.imports) == ("amdgpu is not loaded", 0)
+
+
+def test_before_anybody_has_reported_a_gpu_nothing_is_imported(bench, devices, library):
+    assert bench.attempt() is State.ABSENT
+    assert (bench.reason, library.imports) == ("no AMD GPU has been reported yet", 0)
 
 
 def test_what_does_not_fit_is_not_tried_every_ten_seconds(bench, devices, library):
