@@ -16,8 +16,8 @@ for device in all veth0 veth1; do
     echo 1 >"/proc/sys/net/ipv4/conf/$device/accept_local"
     echo 0 >"/proc/sys/net/ipv4/conf/$device/rp_filter"
 done
-ip rule add pref 5 iif veth0 lookup local
-ip rule add pref 5 iif veth1 lookup local
+ip rule add pref 5 dev veth0 lookup local
+ip rule add pref 5 dev veth1 lookup local
 ip rule add pref 10 from 10.9.0.1 to 10.9.0.2 lookup 101
 ip rule add pref 10 from 10.9.0.2 to 10.9.0.1 lookup 102
 ip rule add pref 100 lookup local
