@@ -256,8 +256,8 @@ class Daemon(Collector):
 
 
 def _health_row(health: Health) -> tuple[int | float | None, ...]:
-    """What there is to tell of a collector; of one whose hardware is not here, only that."""
-    if health.state is State.ABSENT:
+    """What there is to tell of a collector; of one whose hardware is not here only that, unless it hangs there."""
+    if health.state is State.ABSENT and not health.stuck:
         return (*(None for _ in _PER_COLLECTOR[:-1]), _STATES[health.state])
     last = health.last_success_wall_ns
     return (
