@@ -23,6 +23,7 @@ from hwinfod.core.runner import Runner
 from hwinfod.core.supervisor import supervise
 from hwinfod.owners.collector import Owners
 from hwinfod.owners.names.collector import OwnerNames
+from hwinfod.owners.names.engines import EngineNames
 from hwinfod.owners.usage.collector import OwnerUsage
 from hwinfod.settings import Setting, collector_interval, collector_switch
 from hwinfod.settings import daemon as own
@@ -42,7 +43,8 @@ _LOOP_LANE = "daemon"
 
 def discover() -> list[type[Collector]]:
     """Every collector there is: one file each in `collectors`, and those of attribution."""
-    return sorted([*collectors.discover(), Owners, OwnerNames, OwnerUsage], key=lambda kind: kind.name)
+    attribution = (Owners, OwnerNames, EngineNames, OwnerUsage)
+    return sorted([*collectors.discover(), *attribution], key=lambda kind: kind.name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from hwinfod.core.device import Devices
 from hwinfod.core.event import EventLog
 from hwinfod.core.hold import Hold
 from hwinfod.core.holding import Holdings
-from hwinfod.core.owner import Attribution, Names
+from hwinfod.core.owner import Attribution, NameBoard
 from hwinfod.core.series import SeriesIndex
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Host:
         self.activity = Activity(clock)
         self.hold = Hold(clock)
         self.attribution = Attribution()
-        self.names = Names()
+        self.names = NameBoard()
         self.own = OwnFigures()
         self.runners: Mapping[str, Sampled] = {}
 

@@ -4,6 +4,7 @@ containers and pods, as the lane that reads them hands them over."""
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
@@ -91,3 +92,20 @@ class Names:
     containers: tuple[ContainerName, ...] = ()
     pods: tuple[PodName, ...] = ()
     blind: tuple[str, ...] = ()
+
+
+class NameBoard:
+    """The latest names of every source: lanes publish, attribution reads `current`."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.current: Mapping[str, Names] = MappingProxyType({})
+
+    def publish(self, source: str, names: Names) -> None:
+        with self._lock:
+            self.current = MappingProxyType({**self.current, source: names})
+
+    def withdraw(self, source: str) -> None:
+        """The source is not read any more."""
+        with self._lock:
+            self.current = MappingProxyType({k: v for k, v in self.current.items() if k != source})

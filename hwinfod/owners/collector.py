@@ -125,12 +125,13 @@ class Owners(Collector):
 
     def _learn(self) -> None:
         """Names come from a lane of their own (`names.collector`): a slow disk does not stall attribution."""
-        self.book.learn(self.host.names)
+        names = self.host.names.current
+        self.book.learn(names)
         now = self.host.clock.monotonic()
         if now >= self.blindness_due:
             self.blindness_due = now + _BLINDNESS_SECONDS
             self.processes_hidden = blindness.reasons(self.roots)
-        self.blind = (*self.processes_hidden, *self.host.names.blind)
+        self.blind = (*self.processes_hidden, *(why for source in names.values() for why in source.blind))
 
     def _look(self, device: str, holding: Holding) -> tuple[Owner, Holder]:
         """Whose a holding is. A process that is gone and was never seen belongs to nobody in sight."""

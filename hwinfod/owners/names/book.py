@@ -5,11 +5,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hwinfod.core.owner import ContainerName, Names, PodName
+from hwinfod.core.owner import ContainerName, PodName
 from hwinfod.owners.identity import host_part
 from hwinfod.owners.memory import Memory
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hwinfod.core.owner import Names
     from hwinfod.owners.identity import Owner
 
 MOST_NAMES = 8_192
@@ -21,17 +24,18 @@ class NameBook:
     def __init__(self, limit: int = MOST_NAMES) -> None:
         self._containers: Memory[str, ContainerName] = Memory(limit)
         self._pods: Memory[str, PodName] = Memory(limit)
-        self._latest = Names()
+        self._learned: Mapping[str, Names] = {}
 
-    def learn(self, names: Names) -> None:
-        """A snapshot of the lane that reads names; one that was learned already costs nothing."""
-        if names is self._latest:
-            return
-        self._latest = names
-        for pod in names.pods:
-            self.learn_pod(pod)
-        for container in names.containers:
-            self.learn_container(container)
+    def learn(self, current: Mapping[str, Names]) -> bool:
+        """The latest snapshots of all sources; whether there was one that was not learned before."""
+        news = [names for source, names in current.items() if names is not self._learned.get(source)]
+        self._learned = current
+        for names in news:
+            for pod in names.pods:
+                self.learn_pod(pod)
+            for container in names.containers:
+                self.learn_container(container)
+        return bool(news)
 
     def learn_container(self, name: ContainerName) -> None:
         """What a later source knows replaces what an earlier one said; what it does not know stays."""

@@ -45,12 +45,12 @@ class OwnerNames(Collector):
         changes = self.watch.poll()
         self._keep(changes)
         names = Names((*containers, *self.bundles.values()), tuple(pods), _blind(changes.refused))
-        if names != self.host.names:
-            self.host.names = names
+        if names != self.host.names.current.get(self.name):
+            self.host.names.publish(self.name, names)
         self.counts.set((len(pods) + len(containers), len(self.bundles)))
 
     def close(self) -> None:
-        self.host.names = Names()
+        self.host.names.withdraw(self.name)
 
     def _keep(self, changes: BundleChanges) -> None:
         for container_id in changes.gone:

@@ -9,7 +9,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from hwinfod.core.collector import Collector, beat
-from hwinfod.core.owner import LABELS, Names
+from hwinfod.core.owner import LABELS
 from hwinfod.core.table import Groups
 from hwinfod.errors import Absent, ParseError
 from hwinfod.owners.identity import POD, SESSION, UNIT
@@ -68,7 +68,6 @@ class OwnerUsage(Collector):
         self.networks = Networks(self.roots, bases)
         self.members: dict[tuple[str, int], Member] = {}
         self.book = NameBook()
-        self.learned = Names()
         self.budget = Budget(self.context.settings[MOST_OWNERS])
         self.lasting: dict[Labels, float] = {}
         self.shown: list[Labels] = []
@@ -142,9 +141,7 @@ class OwnerUsage(Collector):
                 member.look_again()
 
     def _name_members(self) -> None:
-        news = self.host.names is not self.learned
-        self.learned = self.host.names
-        self.book.learn(self.learned)
+        news = self.book.learn(self.host.names.current)
         for member in self.members.values():
             if news or not member.labels:
                 owner = member.owner

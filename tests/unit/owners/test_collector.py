@@ -105,13 +105,13 @@ def test_rdma_objects_by_owner_and_by_the_kernel(bench, process):
 def test_a_pod_gets_the_names_that_the_lane_of_names_hands_over(bench, process):
     bench.host.holdings.publish(gpu_batch(GIB, (process(100, POD), {"memory_bytes": GIB})))
     assert owners_of(bench.run(), "hw_owner_gpu_memory_usage_bytes") == {f"pod {POD_UID}": GIB}
-    bench.host.names = Names(pods=(PodName(POD_UID, "ml-prod", "llama-0"),))
+    bench.host.names.publish("test", Names(pods=(PodName(POD_UID, "ml-prod", "llama-0"),)))
     assert owners_of(bench.run(), "hw_owner_gpu_memory_usage_bytes") == {"ml-prod/llama-0": GIB}
 
 
 def test_names_that_may_not_be_read_are_said(bench):
     before = bench.run()["hwinfod_attribution_blind"]
-    bench.host.names = Names(blind=("attribution blind: bundles",))
+    bench.host.names.publish("test", Names(blind=("attribution blind: bundles",)))
     assert bench.run()["hwinfod_attribution_blind"] == before + 1
     assert bench.host.attribution.blind[-1] == "attribution blind: bundles"
 

@@ -88,6 +88,6 @@ def test_names_of_log_files(tmp_path: Path) -> None:
     (tmp_path / f"var/log/containers/train-0_ml_cuda-{A}.log").symlink_to(f"../pods/ml_train-0_{UID}/cuda/0.log")
     names = NameBook()
     pods, containers = logs.read_names(Roots(rootfs=str(tmp_path)))
-    names.learn(Names(tuple(containers), tuple(pods)))
+    assert names.learn({"logs": Names(tuple(containers), tuple(pods))})
     assert names.name_of(resolve_path(CGROUP)) == ContainerName(A, "cuda", "ml", "train-0", UID)
     assert names.name_of(resolve_path(CGROUP.replace(A, B))) == ContainerName(B, "", "ml", "train-0", UID)

@@ -27,6 +27,10 @@ def write(path: Path, document: object) -> None:
     path.write_text(json.dumps(document))
 
 
+def names_of(bench: Bench) -> Names:
+    return bench.host.names.current["owner_names"]
+
+
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
     return Bench(OwnerNames, tmp_path)
@@ -34,7 +38,7 @@ def bench(tmp_path: Path) -> Bench:
 
 def test_a_host_without_containers_has_no_names_and_is_not_blind(bench: Bench) -> None:
     values = bench.run()
-    assert bench.host.names == Names()
+    assert names_of(bench) == Names()
     assert values["hwinfod_owner_names{source=bundles}"] == 0
 
 
@@ -43,26 +47,26 @@ def test_names_of_a_bundle_come_within_one_beat_and_leave_with_it(bench: Bench, 
     annotations = {"io.kubernetes.cri.container-name": "cuda", "io.kubernetes.cri.sandbox-name": "train-0"}
     write(tmp_path / TASKS / "k8s.io" / A / "config.json", {"annotations": annotations})
     assert bench.run(after=10)["hwinfod_owner_names{source=bundles}"] == 1
-    assert bench.host.names.containers == (ContainerName(A, "cuda", "", "train-0"),)
+    assert names_of(bench).containers == (ContainerName(A, "cuda", "", "train-0"),)
     shutil.rmtree(tmp_path / TASKS / "k8s.io" / A)
     bench.run(after=10)
-    assert bench.host.names.containers == ()
+    assert names_of(bench).containers == ()
 
 
 def test_an_unchanged_host_hands_over_the_same_snapshot(bench: Bench, tmp_path: Path) -> None:
     (tmp_path / "root/var/log/pods" / f"ml_train-0_{UID}").mkdir(parents=True)
     bench.run()
-    names = bench.host.names
+    names = names_of(bench)
     assert [pod.pod for pod in names.pods] == ["train-0"]
     bench.run(after=10)
-    assert bench.host.names is names
+    assert names_of(bench) is names
 
 
 def test_podmans_containers_have_the_names_that_its_storage_keeps(bench: Bench, tmp_path: Path) -> None:
     write(tmp_path / f"root{oci_bundle.STORAGE_RUN}" / A / "userdata/config.json", {})
     write(tmp_path / f"root{oci_bundle.STORAGE_NAMES[0]}", [{"id": A, "names": ["jupyter"]}])
     bench.run()
-    assert bench.host.names.containers == (ContainerName(A, "jupyter"),)
+    assert names_of(bench).containers == (ContainerName(A, "jupyter"),)
 
 
 def test_a_broken_list_of_podmans_costs_its_names_only(bench: Bench, tmp_path: Path) -> None:
@@ -72,7 +76,7 @@ def test_a_broken_list_of_podmans_costs_its_names_only(bench: Bench, tmp_path: P
     path.write_text("[{")
     bench.run()
     assert list(bench.skipped) == ["names of Podman's containers"]
-    assert bench.host.names.containers == (ContainerName(A, ""),)
+    assert names_of(bench).containers == (ContainerName(A, ""),)
 
 
 def test_what_may_not_be_read_is_said(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,7 +90,7 @@ def test_what_may_not_be_read_is_said(bench: Bench, tmp_path: Path, monkeypatch:
 
     monkeypatch.setattr(oci_bundle.os, "listdir", refuse)
     bench.run()
-    (reason,) = bench.host.names.blind
+    (reason,) = names_of(bench).blind
     assert reason.startswith(f"attribution blind: {tasks} may not be read")
     assert "CAP_DAC_READ_SEARCH" in reason
 
@@ -95,10 +99,10 @@ def test_a_closed_collector_leaves_no_names_but_a_book_remembers(bench: Bench, t
     write(tmp_path / TASKS / "k8s.io" / A / "config.json", {"annotations": {"nerdctl/name": "web"}})
     bench.run()
     book = NameBook()
-    book.learn(bench.host.names)
+    book.learn(bench.host.names.current)
     bench.runner.close()
-    assert bench.host.names == Names()
-    book.learn(bench.host.names)
+    assert bench.host.names.current == {}
+    book.learn(bench.host.names.current)
     name = book.name_of(Owner(CONTAINER, "containerd", A))
     assert name is not None
     assert name.container == "web"

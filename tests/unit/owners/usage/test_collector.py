@@ -40,7 +40,7 @@ def test_cpu_and_memory_of_a_container_with_its_names(tmp_path: Path, cgroup: Ma
     cgroup(POD, usec=3_000_000)
     bench = Bench(OwnerUsage, tmp_path)
     assert by_owner(bench.run(), "hw_owner_cpu_seconds_total") == {f"pod {UID}": 3.0}
-    bench.host.names = Names((ContainerName(A, "cuda", "ml", "train-0", UID),))
+    bench.host.names.publish("test", Names((ContainerName(A, "cuda", "ml", "train-0", UID),)))
     values = bench.run()
     assert by_owner(values, "hw_owner_cpu_seconds_total") == {"ml/train-0 cuda": 3.0}
     assert by_owner(values, "hw_owner_memory_usage_bytes") == {"ml/train-0 cuda": GIB}

@@ -53,7 +53,7 @@ def machine(tmp_path: Path) -> Machine:
 
 
 def test_containers_of_a_pod_share_their_traffic(machine: Machine) -> None:
-    machine.bench.host.names = Names((ContainerName(A, "cuda", "ml", "train-0", UID),))
+    machine.bench.host.names.publish("test", Names((ContainerName(A, "cuda", "ml", "train-0", UID),)))
     machine.cgroup(POD, 100)
     machine.cgroup(POD.replace(A, B), 101)
     for pid in (100, 101):
