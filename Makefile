@@ -38,6 +38,11 @@ golden: venv-dev  ## write the kept outputs of the tests anew (then read the dif
 docs: venv-dev  ## write what is generated (manual pages, example configuration), and check it
 	$(BIN)/python tools/docs.py $(ARGS)
 
+.PHONY: deb
+deb: venv-dev  ## build the Debian package into dist/, the same bytes each time
+	packaging/build-deb.sh $(BIN)/python dist
+	@ls -l dist/*.deb
+
 .PHONY: bench
 bench: venv-dev test-packages  ## measure what it costs: target, value, verdict
 	$(BIN)/python -m bench $(ARGS)

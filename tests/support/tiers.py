@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support import memory_cgroup, pythons
+from tests.support import memory_cgroup, nspawn, pythons
 
 DESCRIPTORS = 4096
 PACKAGES = Path(__file__).parent.parent / "apt-packages.txt"
@@ -95,6 +95,12 @@ def _lack_of_guest() -> Lack | None:
     return _lack_of_root()
 
 
+def _lack_of_containers() -> Lack | None:
+    """A container that boots takes mounts, cgroups and namespaces, any of which may be refused to root here."""
+    done = nspawn.contained("--volatile=yes", "--directory=/", "/bin/true", seconds=20)
+    return None if done.returncode == 0 else Lack("root that may boot containers", required=False)
+
+
 def _lack_of_memory_cgroup() -> Lack | None:
     lacks = memory_cgroup.lacks()
     return Lack(lacks) if lacks else None
@@ -116,6 +122,7 @@ def _lacks() -> dict[str, Callable[[], Lack | None]]:
     probes["memcg"] = [_lack_of_memory_cgroup]
     probes["vm"].append(_lack_of_guest)
     probes["netns"].append(_lack_of_namespaces)
+    probes["nspawn"].append(_lack_of_containers)
     for version in pythons.SUPPORTED:
         probes[f"python{version}"] = [functools.partial(_lack_of_python, version)]
     return {tier: functools.cache(functools.partial(_first, checks)) for tier, checks in probes.items()}
