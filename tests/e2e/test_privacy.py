@@ -53,7 +53,7 @@ def daemon_with_group(host: Host, privacy: str, directory: Path) -> Iterator[Dae
     groups.write_text(f"root:x:0:\nhwinfod:x:{_GROUP_ID}:\n")
     enter = ["unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/group && exec "$@"', str(groups)]
     # the fixture's log has one reader
-    flags = (f"--api.privacy={privacy}", "--collector.oom.interval=200ms", "--no-collector.nvidia_events")
+    flags = (f"--api.privacy={privacy}", "--collector.oom.interval=200ms", "--no-collector.nvidia-events")
     with Daemon.start(*flags, host=host, wrapper=enter) as daemon:
         daemon.directory.chmod(0o755)
         daemon.wait_samples(1)
