@@ -12,6 +12,8 @@ see() { # see NAME COMMAND...: its output and, on the last line, its exit status
     "$@" >"seen/$name" 2>&1
     echo "$?" >>"seen/$name"
 }
+# What an operator does in an hour is done here in seconds: forget the starts that StartLimitBurst= counts.
+start_afresh() { systemctl reset-failed hwinfod.service hwinfod.socket; }
 main_pid() { systemctl show --property=MainPID --value hwinfod.service; }
 comes_back() { # waits at most a minute
     for _ in $(seq 300); do
@@ -46,22 +48,27 @@ see watchdog comes_back
 see restarts systemctl show --property=NRestarts --value hwinfod.service
 rm -r /run/systemd/system/hwinfod.service.d
 systemctl daemon-reload
+start_afresh
 before=$(main_pid)
 see upgrade dpkg --force-confold -i new.deb
 see upgraded sh -c "[ '$(main_pid)' != '$before' ] && hwinfoctl status --json"
 see configuration tail -1 /etc/hwinfod/hwinfod.toml
 see state cat /var/lib/hwinfod/state-of-the-test
 
+start_afresh
 see metrics sh -c 'systemctl enable hwinfod-metrics.socket && systemctl restart hwinfod.service &&
     python3 -c "import urllib.request as u; print(u.urlopen(\"http://127.0.0.1:10049/metrics\").read().decode())"'
 see stop systemctl stop hwinfod-metrics.socket hwinfod.service
 see listening stat -c %a /run/hwinfod/hwinfod.sock
+start_afresh
 see activated hwinfoctl status --json
+start_afresh
 see bad_configuration sh -c 'echo nonsense >/etc/hwinfod/conf.d/bad.toml; systemctl restart hwinfod.service
     systemctl show --property=ExecMainStatus --value hwinfod.service; systemctl is-active hwinfod.service
     rm /etc/hwinfod/conf.d/bad.toml; systemctl reset-failed; systemctl start hwinfod.service'
 see compiled find /usr/lib/hwinfod -name '*.pyc'
 see size du -sk /usr/lib/hwinfod
+start_afresh
 see downgrade dpkg --force-confold -i old.deb
 see downgraded hwinfoctl status --json
 see remove dpkg -r hwinfod
