@@ -24,7 +24,7 @@ for hierarchy in /sys/fs/cgroup /sys/fs/cgroup/unified /sys/fs/cgroup/systemd; d
     mkdir -p "$hierarchy/$0" && echo $$ >"$hierarchy/$0/cgroup.procs" || exit 1
 done
 export SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1
-exec unshare --pid --fork --kill-child --mount-proc -- \\
+exec setpriv --pdeathsig KILL unshare --pid --fork --kill-child --mount-proc -- \\
     systemd-nspawn --quiet --register=no --keep-unit --private-network --console=pipe "$@"
 """
 
@@ -55,8 +55,8 @@ def boot(archive: Path, directory: Path, seconds: float) -> str:
 
 
 def contained(*arguments: str, seconds: float) -> subprocess.CompletedProcess[str]:
-    """systemd-nspawn with these arguments; after so many seconds it and all that it started are killed (unshare
-    takes its namespace along)."""
+    """systemd-nspawn with these arguments; after so many seconds it and all that it started are killed, and
+    also when the tests are: unshare dies with its parent, and takes its namespace along."""
     name = f"hwinfod-guest-{os.getpid()}"
     try:
         return _run(["timeout", "--signal=KILL", str(seconds), "sh", "-c", _CONTAINED, name, *arguments])
