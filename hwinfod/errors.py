@@ -19,7 +19,12 @@ class HwinfodError(Exception):
 
 
 class Absent(HwinfodError):
-    """This host has no such thing. Not a failure: said once, at INFO, and looked for again."""
+    """This host has no such thing. Not a failure: said once, at INFO, and looked for again. `told` says that another
+    collector of the same hardware says it."""
+
+    def __init__(self, message: str, *, hint: str = "", told: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.told = told
 
 
 class ParseError(HwinfodError):

@@ -23,6 +23,7 @@ FEATURES = (
     "config",
     "inventory",
     "rdma",
+    "gpus",
 )
 
 WireValue = Union[int, float, str, None]  # noqa: UP007  an alias is evaluated, and 3.10 runs it too
@@ -197,6 +198,51 @@ class SeriesHistory(TypedDict):
     end_seconds: float
     step_seconds: float
     series: list[SeriesPoints]
+
+
+class HolderProcess(TypedDict):
+    """A process that holds part of a device; pid 0 is the kernel, its user named."""
+
+    pid: int
+    name: str
+    uid: int
+    amounts: dict[str, float]
+
+
+class OwnerDevice(TypedDict):
+    """What an owner holds of one device, by its processes; `amounts` have their unit in the name."""
+
+    device: str
+    name: str
+    kind: str
+    amounts: dict[str, float]
+    processes: list[HolderProcess]
+
+
+class Owner(TypedDict):
+    """A pod, container, batch job, unit, session or user. `identity` is what its cgroup says beyond the labels."""
+
+    id: str
+    owner: str
+    kind: str
+    namespace: str
+    pod: str
+    container: str
+    job_id: str
+    unit: str
+    uid: int | None
+    identity: dict[str, str]
+    since_seconds: float | None
+    devices: list[OwnerDevice]
+
+
+class Owners(TypedDict):
+    """`unattributed_bytes` is by GPU the memory that no process in sight holds; `blind` says why some may be out
+    of sight."""
+
+    owners: list[Owner]
+    unattributed_bytes: dict[str, int]
+    blind: list[str]
 
 
 class EventRecord(TypedDict):

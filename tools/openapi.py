@@ -7,11 +7,12 @@ Source: OpenAPI Specification 3.1.0. A test holds the paths and their parameters
 from __future__ import annotations
 
 import io
+import re
 import types
 from dataclasses import dataclass, field
 from typing import Any, Union, get_args, get_origin, get_type_hints, is_typeddict
 
-from hwinfod import wire
+from hwinfod import wire, wire_gpus
 from hwinfod._version import VERSION
 
 
@@ -85,6 +86,21 @@ OPERATIONS: dict[str, Operation] = {
         "Who holds the device's queue pairs, memory regions and other objects.", wire.RdmaResources
     ),
     "/v1/config": Operation("The settings in force and where each came from; secrets hidden.", wire.Config),
+    "/v1/owners": Operation("Who holds which part of which device.", wire.Owners),
+    "/v1/owners/{id}": Operation("One owner.", wire.Owner),
+    "/v1/gpus": Operation("GPUs of all vendors with their latest values.", wire_gpus.Gpus),
+    "/v1/gpus/{uuid}": Operation("One GPU, by its id or index.", wire_gpus.Gpu),
+    "/v1/gpus/{uuid}/processes": Operation("Who uses the GPU; `all` for every GPU.", wire_gpus.GpuProcesses),
+    "/v1/gpus/release": Operation(
+        "Let go of NVIDIA's driver, so that others can reset or reconfigure it (root only); 409 while a call does not"
+        " return.",
+        wire_gpus.GpuHold,
+        {"for": "Seconds; 600 by default."},
+        method="post",
+    ),
+    "/v1/gpus/resume": Operation("Take the driver again (root only).", wire_gpus.GpuHold, method="post"),
+    "/v1/gpus/{uuid}/owners": Operation("Who holds part of a GPU.", wire.Owners),
+    "/v1/rdma/{device}/owners": Operation("Who holds objects of an RDMA device.", wire.Owners),
     "/metrics": Operation(
         "Prometheus text 0.0.4, or OpenMetrics 1.0 where Accept prefers it.",
         "text/plain",
@@ -138,8 +154,7 @@ def document() -> dict[str, Any]:
 def _operation(path: str, operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
     parameters = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-        for name in ("id", "device")
-        if f"{{{name}}}" in path
+        for name in re.findall(r"\{([a-z_]+)\}", path)
     ]
     parameters += [
         {"name": name, "in": "query", "description": text, "schema": {"type": "string"}}

@@ -113,7 +113,7 @@ class EventSet:
             raise
         except NvmlError:
             return
-        for _, handle in list_handles(session, self._collector.roots):
+        for _, handle in list_handles(session, self._collector.roots, _ignore):
             try:
                 types = session.call("nvmlDeviceGetSupportedEventTypes", handle) & _WANTED
                 if types:
@@ -158,3 +158,7 @@ class EventSet:
 def _address(handle: Handle) -> int:
     """The pointer that a handle is: NVML gives the same one in its events."""
     return ctypes.cast(handle, ctypes.c_void_p).value or 0
+
+
+def _ignore(number: int, error: NvmlError) -> None:
+    """The values' collector says which GPUs do not answer."""

@@ -202,6 +202,6 @@ CHECKS = (
         wrong=lambda released: released == 1,
         severity=Severity.INFO,
         text="the daemon has let go of the GPUs; their values are absent",
-        remedy="hwinfoctl resume",
+        remedy="hwinfoctl gpu resume",
     ),
 )

@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, Any
 from hwinfod.collectors._gpu_families import INFO
 from hwinfod.core.device import Device, Status
 from hwinfod.sources.files import link_name, read_int
-from hwinfod.sources.nvml_errors import LibraryFailed, NvmlError
+from hwinfod.sources.nvml_errors import DeviceFailed, LibraryFailed, NvmlError
 from hwinfod.sources.nvml_library import list_gpus_on_pci
 from hwinfod.sources.pci import is_stand_in, read_driver, read_is_suspended
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from hwinfod.core.host import Host, RootPaths
     from hwinfod.sources.nvml import Handle, Session
+
+    LeaveOut = Callable[[int, NvmlError], None]
 
 KIND, VENDOR = "gpu", "NVIDIA"
 
@@ -65,17 +67,18 @@ def normalise_pci(bus_id: str) -> str:
     return f"{domain.lstrip('0'):0>4}:{rest}" if rest else ""
 
 
-def find_gpus(session: Session, host: Host, known: Mapping[str, Device]) -> list[Gpu]:
-    """Every GPU that answers. One that does not is left out, whatever it says. Raises LibraryFailed."""
+def find_gpus(session: Session, host: Host, known: Mapping[str, Device], leave_out: LeaveOut) -> list[Gpu]:
+    """Every GPU that answers; `leave_out` is told the number and error of one that does not. Raises LibraryFailed."""
     versions = _versions(session)
     taken = {device.facts.get("gpu", "") for device in known.values()}
     gpus = []
-    for number, handle in list_handles(session, host.roots):
+    for number, handle in list_handles(session, host.roots, leave_out):
         try:
             gpu = _read_gpu(session, handle, host.roots, versions)
         except LibraryFailed:
             raise
-        except NvmlError:
+        except NvmlError as error:
+            leave_out(number, error)
             continue
         before = known.get(gpu.uuid)
         gpu.index = before.facts["gpu"] if before is not None else _free_index(number, taken)
@@ -140,7 +143,7 @@ def _free_index(number: int, taken: set[str]) -> str:
     return str(number)
 
 
-def list_handles(session: Session, roots: RootPaths) -> Iterator[tuple[int, Handle]]:
+def list_handles(session: Session, roots: RootPaths, leave_out: LeaveOut) -> Iterator[tuple[int, Handle]]:
     """By number; by address where a GPU sleeps, because going through the numbers would wake it."""
     base = roots.sys("bus/pci/devices")
     addresses = list_gpus_on_pci(roots)
@@ -148,28 +151,38 @@ def list_handles(session: Session, roots: RootPaths) -> Iterator[tuple[int, Hand
     if asleep:
         for number, address in enumerate(addresses):
             if _status(os.path.join(base, address)) is Status.PRESENT:
-                yield from _handle(session, number, "nvmlDeviceGetHandleByPciBusId", address.encode())
+                yield from _handle(session, number, leave_out, "nvmlDeviceGetHandleByPciBusId", address.encode())
         return
-    for number in range(int(session.call("nvmlDeviceGetCount"))):
-        yield from _handle(session, number, "nvmlDeviceGetHandleByIndex", number)
+    try:
+        count = int(session.call("nvmlDeviceGetCount"))
+    except NvmlError as error:
+        raise LibraryFailed(error.function, error.code) from None  # without it there is nothing to be had
+    for number in range(count):
+        yield from _handle(session, number, leave_out, "nvmlDeviceGetHandleByIndex", number)
 
 
-def _handle(session: Session, number: int, function: str, argument: object) -> Iterator[tuple[int, Handle]]:
+def _handle(
+    session: Session, number: int, leave_out: LeaveOut, function: str, argument: object
+) -> Iterator[tuple[int, Handle]]:
     try:
         yield number, session.call(function, argument)
     except LibraryFailed:
         raise
-    except NvmlError:
-        return  # lost, or hidden from us by a device cgroup: costs this one
+    except NvmlError as error:
+        leave_out(number, error)  # lost, or hidden from us by a device cgroup: costs this one
 
 
 def _versions(session: Session) -> dict[str, str]:
-    cuda = session.optional("nvmlSystemGetCudaDriverVersion_v2")
-    return {
-        "driver_version": session.optional_text("nvmlSystemGetDriverVersion"),
-        "nvml_version": session.optional_text("nvmlSystemGetNVMLVersion"),
-        "cuda_version": "" if not cuda else f"{cuda // 1000}.{cuda % 1000 // 10}",
-    }
+    """Of driver, library and CUDA, "" where they are not told. Raises LibraryFailed."""
+    try:
+        cuda = session.optional("nvmlSystemGetCudaDriverVersion_v2")
+        return {
+            "driver_version": session.optional_text("nvmlSystemGetDriverVersion"),
+            "nvml_version": session.optional_text("nvmlSystemGetNVMLVersion"),
+            "cuda_version": "" if not cuda else f"{cuda // 1000}.{cuda % 1000 // 10}",
+        }
+    except DeviceFailed:
+        return {}  # of no device: an answer that makes no sense
 
 
 def _read_gpu(session: Session, handle: Handle, roots: RootPaths, versions: Mapping[str, str]) -> Gpu:

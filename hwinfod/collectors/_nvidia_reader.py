@@ -36,6 +36,7 @@ from hwinfod.sources.nvml_errors import (
     UNINITIALIZED,
     DeviceFailed,
     LibraryFailed,
+    NvmlError,
 )
 from hwinfod.sources.proc_meminfo import parse_meminfo
 
@@ -77,6 +78,7 @@ class Reader:
         self._let_go = LetGo(host)
         self._functions = find_functions(host.roots)
         self._unsupported: set[str] = set()
+        self._left_out: dict[str, str] = {}
 
     def sample(self) -> None:
         """Every GPU's values. Raises Absent where driver or library are gone, LibraryFailed where they fail."""
@@ -95,7 +97,9 @@ class Reader:
         for device in self.lost.values():
             self._up.set(f"{device.facts['gpu']}\0{device.id}", [0])
         self._sweep()
-        if self._retry.is_due(trouble=bool(self.lost) or any(gpu.trouble for gpu in self.gpus)):
+        for thing, error in self._left_out.items():
+            self._collector.skip(thing, error)
+        if self._retry.is_due(trouble=bool(self.lost or self._left_out) or any(gpu.trouble for gpu in self.gpus)):
             LIBRARY.end_all()
 
     def sample_links(self) -> None:
@@ -196,13 +200,18 @@ class Reader:
     def enumerate(self, session: Session) -> None:
         """Looks anew at which GPUs there are. Raises LibraryFailed."""
         self._forget_gpus()
-        self.gpus = find_gpus(session, self._host, known_gpus(self._host))
+        self._left_out.clear()
+        self.gpus = find_gpus(session, self._host, known_gpus(self._host), self._leave_out)
         for gpu in self.gpus:
             with contextlib.suppress(DeviceFailed):
                 self._mig.sample(session, gpu)
         self.report()
-        if self.lost:
+        if self.lost or self._left_out:
             self._retry.plan()
+
+    def _leave_out(self, number: int, error: NvmlError) -> None:
+        """A GPU that was never seen and does not answer, or that we may not open."""
+        self._left_out[f"GPU number {number}"] = str(error)
 
     def report(self) -> None:
         """The inventory as it is now."""

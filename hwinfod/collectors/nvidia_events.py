@@ -24,7 +24,7 @@ class NvidiaEvents(Collector):
 
     def open(self) -> None:
         if not has_driver(self.roots) and not list_gpus_on_pci(self.roots):
-            raise Absent("no NVIDIA driver and no NVIDIA GPU")
+            raise Absent("no NVIDIA driver and no NVIDIA GPU", told=True)
         from hwinfod.collectors._nvidia_event_reader import EventReader
 
         places = self.context.settings[LIBRARY_ROOTS]

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from hwinfod.core.metric import Metric
+
 LABELS = ("owner", "kind", "namespace", "pod", "container", "job_id", "unit")
 
 
@@ -109,3 +111,8 @@ class NameBoard:
         """The source is not read any more."""
         with self._lock:
             self.current = MappingProxyType({k: v for k, v in self.current.items() if k != source})
+
+
+def tells_owners(metric: Metric) -> bool:
+    """Whether the series of a metric name owners: they are for those who may see other people's work."""
+    return "owner" in metric.labels

@@ -85,7 +85,7 @@ class Runner:
         except Absent as absent:
             self._close()
             self._failing.clear()
-            self._enter(State.ABSENT, str(absent))
+            self._enter(State.ABSENT, str(absent), level=logging.DEBUG if absent.told else logging.INFO)
         except Exception as error:  # the isolation that this wrapper is for
             self._fail(method, error)
         finally:
@@ -134,7 +134,7 @@ class Runner:
         reason = next(iter(self._failing.values()), None)
         self._enter(State.OK if reason is None else State.FAILING, reason or "")
 
-    def _enter(self, state: State, reason: str) -> None:
+    def _enter(self, state: State, reason: str, *, level: int = logging.INFO) -> None:
         """One log line and one event a change of state, none while it lasts."""
         health = self.health
         before = health.state
@@ -147,7 +147,7 @@ class Runner:
             log.warning("%s: what it read is gone: %s", name, reason)
             self._tell(EventKind.COLLECTOR_FAILED, Severity.WARNING, f"what collector {name} read is gone: {reason}")
         elif state is State.ABSENT:
-            log.info("%s: not on this host: %s", name, reason)
+            log.log(level, "%s: not on this host: %s", name, reason)
         elif state is State.FAILING:
             log.error("%s: %s", name, reason)
             self._tell(EventKind.COLLECTOR_FAILED, Severity.WARNING, f"collector {name}: {reason}")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from hwinfod.core.device import Status
 from hwinfod.core.metric import Level
+from hwinfod.core.owner import tells_owners
 from hwinfod.serve.exposition_lines import Format, Plan, header, sample_prefix
 
 if TYPE_CHECKING:
@@ -25,18 +26,21 @@ _MOST_PLANS = 16
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What of the host is exported: up to which level, and which collectors (None: all). `merged`: another process
-    shows it among its own families."""
+    """What of the host is exported: up to which level, and which collectors (None: all). `owners`: series that
+    name owners too. `merged`: another process shows it among its own families."""
 
     level: Level = Level.STANDARD
     collectors: frozenset[str] | None = None
+    owners: bool = True
     merged: bool = False
 
     def takes(self, collector: str) -> bool:
         return self.collectors is None or collector in self.collectors
 
     def shows(self, series: Series) -> bool:
-        return series.level <= self.level and not (self.merged and is_of_process(series.metric.name))
+        if series.level > self.level or (self.merged and is_of_process(series.metric.name)):
+            return False
+        return self.owners or not tells_owners(series.metric)
 
 
 class Renderer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import html
 import zlib
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hwinfod._version import VERSION
@@ -63,9 +64,11 @@ class MetricsFace:
         router.add("GET", "/healthz", self.healthz)
         router.add("GET", "/readyz", self.readyz)
 
-    def metrics(self, request: Request) -> Response:
-        """The exposition in the format that Accept prefers. Raises UserError for a parameter that means nothing."""
-        key = (choose_format(request.headers.get("accept", "")), self._selection(request))
+    def metrics(self, request: Request, *, owners: bool = True) -> Response:
+        """The exposition in the format that Accept prefers, with series that name owners or without. Raises
+        UserError for a parameter that means nothing."""
+        selection = replace(self._selection(request), owners=owners)
+        key = (choose_format(request.headers.get("accept", "")), selection)
         version = self._renderer.version()
         kept = self._bodies.get(key)
         if kept is not None and kept[0] == version:

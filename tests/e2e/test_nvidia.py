@@ -5,6 +5,9 @@ what every face says, unit by unit."""
 from __future__ import annotations
 
 import contextlib
+import json
+import os
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -12,10 +15,13 @@ import pytest
 
 from tests.fixtures.host import Host
 from tests.support import nvml_profiles as profiles
-from tests.support.daemon import Daemon
-from tests.support.nvml import FakeNvml
+from tests.support.daemon import Daemon, make_directory
+from tests.support.exposition import TEXT, parse
+from tests.support.nvml import XID, FakeNvml
 from tests.support.nvml_machine import PLACE
 from tests.support.nvml_profiles import GIB, uuid
+from tests.support.processes import run
+from tests.support.unix_http import Client
 
 pytestmark = pytest.mark.tier("compiler")
 
@@ -69,3 +75,171 @@ def test_a_lost_gpu_costs_that_gpu(minimal_host: Host) -> None:
         assert daemon.get(f"/v1/devices/{uuid(3)}").json()["status"] == "lost"
         problems = daemon.get("/v1/status").json()["problems"]
         assert [p["severity"] for p in problems if p["check"] == "gpu_down"] == ["critical"]
+
+
+def post(daemon: Daemon, path: str) -> tuple[int, dict[str, object]]:
+    with contextlib.closing(Client(daemon.socket)) as client:
+        reply = client.ask(path, method="POST")
+        return reply.status, reply.json()
+
+
+def ctl(daemon: Daemon, *arguments: str) -> str:
+    done = run(sys.executable, "-m", "hwinfod.ctl", f"--socket={daemon.socket}", *arguments)
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout.decode()
+
+
+def descriptors(daemon: Daemon, fake: FakeNvml) -> int:
+    """How many the daemon has of the driver's device node."""
+    directory = f"/proc/{daemon.pid}/fd"
+    places = []
+    for name in os.listdir(directory):
+        with contextlib.suppress(OSError):
+            places.append(os.readlink(f"{directory}/{name}"))
+    return places.count(str(fake.device))
+
+
+VALUES = {
+    "utilization_ratio": 0.41, "memory_usage_bytes": 14 * GIB, "memory_limit_bytes": 80 * GIB, "power_watts": 259.5,
+    "power_enforced_limit_watts": 400, "energy_joules_total": 5000.004, "pcie_link_generation": 4,
+    "pcie_replays_total": 3, "nvlink_receive_bytes_total": 2048000,
+}  # fmt: skip
+
+
+def test_every_face_says_what_the_library_says(minimal_host: Host) -> None:
+    directory = make_directory("textfile")
+    with running(minimal_host, profiles.a100(), f"--textfile.directory={directory}", "--textfile.interval=1s") as (
+        daemon,
+        _,
+    ):
+        daemon.wait_until((directory / "hwinfod.prom").exists, "the textfile")
+        daemon.wait_until(lambda: b"hw_gpu_up" in (directory / "hwinfod.prom").read_bytes(), "GPUs in it")
+        textfile = parse((directory / "hwinfod.prom").read_bytes(), TEXT)
+        metrics = daemon.scrape()
+        (of_api,) = [g for g in daemon.get("/v1/gpus").json()["gpus"] if g["gpu"] == "4"]
+        (of_ctl,) = [g for g in json.loads(ctl(daemon, "gpus", "--json"))["gpus"] if g["gpu"] == "4"]
+        one = json.loads(ctl(daemon, "gpu", "4", "--json"))
+        for name, value in VALUES.items():
+            assert metrics.value(f"hw_gpu_{name}", **gpu(4)) == value
+            assert textfile.value(f"hw_gpu_{name}", **gpu(4)) == value
+            assert of_api["values"][name] == of_ctl["values"][name] == one["values"][name] == value
+        assert of_api["by_label"]["temperature_celsius"] == {"gpu": 54, "memory": 61}
+        screen = ctl(daemon, "gpus").splitlines()
+        shown = screen[5].split()
+        assert shown[:2] + shown[3:] == ["4", "41%", "14/80", "260/400", "54", "4x16", "12", "ok"]
+
+
+def test_an_xid_is_on_every_face(minimal_host: Host) -> None:
+    with running(minimal_host, profiles.a100(2)) as (daemon, fake):
+        fake.event(1, XID, 79)
+        labels = gpu(1, xid="79") | {"class": "hardware"}
+        daemon.wait_until(lambda: bool(daemon.scrape().series("hw_gpu_xid_errors_total")), "the Xid")
+        assert daemon.scrape().value("hw_gpu_xid_errors_total", **labels) == 1
+        (event,) = [e for e in daemon.get("/v1/events").json()["events"] if e["kind"] == "GPU error"]
+        assert (event["severity"], event["device"]) == ("critical", uuid(1))
+        assert "gpu_hardware_xid" in {p["check"] for p in daemon.get("/v1/status").json()["problems"]}
+
+
+def test_release_closes_everything_and_resume_takes_it_back(minimal_host: Host) -> None:
+    with running(minimal_host, profiles.h100(2)) as (daemon, fake):
+        daemon.wait_until(lambda: descriptors(daemon, fake) == 1, "an open driver")
+        status, hold = post(daemon, "/v1/gpus/release?for=600")
+        assert (status, hold["released"], hold["holding"]) == (200, True, [])
+        assert descriptors(daemon, fake) == 0
+        daemon.wait_until(lambda: daemon.scrape().value("hwinfod_gpu_released") == 1, "the metric")
+        assert daemon.scrape().series("hw_gpu_up") == {}
+        assert "released" in ctl(daemon, "gpus").splitlines()[0]
+        ctl(daemon, "gpu", "resume")
+        daemon.wait_until(lambda: len(daemon.scrape().series("hw_gpu_up")) == 2, "the GPUs")
+        assert descriptors(daemon, fake) == 1
+
+
+def test_a_pending_mode_makes_the_daemon_let_go(minimal_host: Host) -> None:
+    with running(minimal_host, profiles.a100(2), "--collector.nvidia.facts-interval=1s") as (daemon, fake):
+        fake.set("gpu.1.mig.pending", 1)
+        daemon.wait_until(lambda: descriptors(daemon, fake) == 0, "letting go")
+        hold = daemon.get("/v1/gpus").json()["hold"]
+        assert hold["reason"] == "a change of the MIG mode of GPU 1 is pending"
+
+
+def test_a_hung_call_costs_its_lane(minimal_host: Host) -> None:
+    """Its values go, all others stay; the release says what it waits for; the daemon ends all the same."""
+    with running(minimal_host, profiles.a100(2)) as (daemon, fake):
+        fake.hang("nvmlDeviceGetTemperature", 1)
+        daemon.wait_until(
+            lambda: daemon.scrape().value("hwinfod_collector_stuck", collector="nvidia") == 1, "the stuck collector"
+        )
+        daemon.wait_until(lambda: daemon.scrape().series("hw_gpu_power_watts") == {}, "values to be withheld")
+        assert daemon.scrape().value("hwinfod_collector_stuck", collector="cpu") == 0
+        status, problem = post(daemon, "/v1/gpus/release")
+        assert status == 409
+        assert str(problem["detail"]).startswith("nvmlDeviceGetTemperature has been in flight for ")
+        fake.mend()
+        daemon.wait_until(lambda: descriptors(daemon, fake) == 0, "letting go")
+        post(daemon, "/v1/gpus/resume")
+        daemon.wait_until(lambda: len(daemon.scrape().series("hw_gpu_power_watts")) == 2, "values again")
+
+
+def test_a_stop_does_not_wait_for_a_hung_call(minimal_host: Host) -> None:
+    with running(minimal_host, profiles.a100(2)) as (daemon, fake):
+        fake.hang("nvmlDeviceGetTemperature", 1)
+        daemon.wait_until(
+            lambda: daemon.scrape().value("hwinfod_collector_stuck", collector="nvidia") == 1, "the stuck collector"
+        )
+        assert daemon.stop() == 0
+
+
+def test_a_driver_upgraded_under_us_is_survived(minimal_host: Host) -> None:
+    with running(minimal_host, profiles.a100(2)) as (daemon, fake):
+        post(daemon, "/v1/gpus/release")
+        fake.install("580.65.06")
+        fake.update({"kernel_version": "580.65.06", "driver_version": "580.65.06"})
+        post(daemon, "/v1/gpus/resume")
+
+        def versions() -> set[str]:
+            return {dict(labels)["driver_version"] for labels in daemon.scrape().series("hw_gpu_info")}
+
+        daemon.wait_until(lambda: versions() == {"580.65.06"}, "the new driver")
+        daemon.wait_until(lambda: len(daemon.scrape().series("hw_gpu_up")) == 2, "the GPUs")
+
+
+def test_processes_and_mig(minimal_host: Host) -> None:
+    state = profiles.h100(3)
+    with running(minimal_host, state, "--collector.nvidia.processes-interval=1s") as (daemon, fake):
+        fake.processes(0, "compute", [(os.getpid(), 5 * GIB)])
+        fake.processes(2, "compute", [(os.getpid(), GIB)], mig=2)
+
+        def seen() -> bool:
+            return len(daemon.get("/v1/gpus/all/processes").json()["processes"]) == 2
+
+        daemon.wait_until(seen, "the processes")
+        first, second = daemon.get("/v1/gpus/all/processes").json()["processes"]
+        assert (first["gpu"], first["pid"], first["amounts"]["memory_bytes"]) == ("0", os.getpid(), 5 * GIB)
+        assert second["amounts"] == {"memory_bytes": GIB, "partition_2_memory_bytes": GIB}
+        assert str(os.getpid()) in ctl(daemon, "ps")
+        (cut,) = [g for g in daemon.get("/v1/gpus").json()["gpus"] if g["gpu"] == "2"]
+        assert [part["facts"]["profile"] for part in cut["partitions"]] == ["3g.40gb", "1g.10gb"]
+        fake.update({key.replace("mig.2", "mig.4"): value for key, value in fake.state.items() if "gpu.2.mig.2" in key})
+        fake.set("gpu.2.mig.4.uuid", "MIG-new")
+        daemon.wait_until(lambda: daemon.get("/v1/devices/MIG-new").status == 200, "the new instance")
+
+
+@pytest.mark.parametrize("profile", ["geforce", "gb10"])
+def test_boards_that_lack_half_are_no_trouble(minimal_host: Host, profile: str) -> None:
+    with running(minimal_host, getattr(profiles, profile)()) as (daemon, _):
+        read = daemon.scrape(DETAILED)
+        assert read.value("hw_gpu_up", **gpu(0)) == 1
+        failures = {
+            dict(labels)["collector"]: v for labels, v in read.series("hwinfod_collector_failures_total").items()
+        }
+        assert failures["nvidia"] == failures["nvidia_events"] == 0
+        assert "WARNING" not in daemon.output()
+
+
+def test_a_host_without_nvidia_has_one_quiet_line(minimal_host: Host) -> None:
+    with Daemon.start(host=minimal_host) as daemon:
+        daemon.wait_samples(1)
+        said = [line for line in daemon.output().splitlines() if "nvidia" in line.lower()]
+        assert len(said) == 1
+        assert said[0].endswith("nvidia: not on this host: no NVIDIA driver and no NVIDIA GPU")
+        assert "pynvml" not in (Path("/proc") / str(daemon.pid) / "maps").read_text()

@@ -198,6 +198,7 @@ int nvmlEventSetWait_v2(Handle set, struct event *out, uint milliseconds) {
     for (uint i = 0;; i++) {
         if (deliver(set, out)) return OK;
         if (i >= milliseconds) return TIMEOUT;
+        follow();
         nanosleep(&pause, NULL);
     }
 }

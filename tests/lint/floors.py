@@ -20,6 +20,7 @@ FLOORS: dict[str, int] = {
     "hwinfod.errors": 0,
     "hwinfod.settings": 0,
     "hwinfod.wire": 0,
+    "hwinfod.wire_gpus": 0,
     "hwinfod.core": 1,
     "hwinfod.sources": 2,
     "hwinfod.collectors": 3,
@@ -36,7 +37,7 @@ FLOORS: dict[str, int] = {
 
 # hwinfoctl stands beside the house: a client of the socket, that runs where the daemon's libraries are not.
 APART = "hwinfod.ctl"
-APART_MAY_IMPORT = ("hwinfod.wire", "hwinfod._version", APART)
+APART_MAY_IMPORT = ("hwinfod.wire", "hwinfod.wire_gpus", "hwinfod._version", APART)
 
 # Within what the floors allow: who must not know whom, and why.
 STRANGERS: tuple[tuple[str, str, str], ...] = (

@@ -5,13 +5,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hwinfod.serve.api import baseline, events, inventory, rdma, samples, status, stream
+from hwinfod.serve.api import baseline, events, gpus, inventory, owners, rdma, samples, status, stream
 
 if TYPE_CHECKING:
     from hwinfod.serve.api.context import ApiContext
     from hwinfod.serve.http.router import Router
 
-_SUBJECTS = (inventory, baseline, status, samples, events, stream, rdma)
+_SUBJECTS = (inventory, baseline, status, samples, events, stream, owners, rdma, gpus)
 
 
 def add_routes(router: Router, api: ApiContext) -> None:

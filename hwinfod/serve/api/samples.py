@@ -9,19 +9,24 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from hwinfod.core.metric import Kind, Level
+from hwinfod.core.owner import tells_owners
 from hwinfod.errors import UserError
 from hwinfod.serve.api.context import allow_only, labels_of, number, one, wire_value
+from hwinfod.serve.http import problems
+from hwinfod.serve.http.problems import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from hwinfod.core.codec import Value
     from hwinfod.core.host import Host
+    from hwinfod.core.metric import Metric
     from hwinfod.core.ring import Points
     from hwinfod.core.series import Series
     from hwinfod.serve.api.context import ApiContext
     from hwinfod.serve.http.messages import Request, Response
     from hwinfod.serve.http.router import Router
+    from hwinfod.serve.viewer import Viewer
     from hwinfod.wire import Sample, Samples, SeriesHistory, SeriesPoints, WireValue
 
 _MOST_SERIES = 1000
@@ -37,12 +42,14 @@ def add_routes(router: Router, api: ApiContext) -> None:
         pattern, collector = one(request, "name", "*"), one(request, "collector")
         labels = parse_labels(request.query.get("label", []))
         level = parse_level(one(request, "level", "detailed"))
-        return api.reply(request, viewer, lambda: dict(_samples(host, pattern, collector, labels, level)))
+        return api.reply(request, viewer, lambda: dict(_samples(host, viewer, pattern, collector, labels, level)))
 
     def series(request: Request) -> Response:
         allow_only(request, ("name", "label", "start", "end", "step"))
         viewer = api.viewer(request)
         query = _Query(host, request)
+        if not may_see(viewer, query.metric):
+            raise Problem(problems.FORBIDDEN, "whose work it is is shown to root and the group hwinfod; see /v1/owners")
         return api.reply(request, viewer, lambda: dict(query.answer()))
 
     router.add("GET", "/v1/samples", samples)
@@ -98,13 +105,14 @@ def sample_record(table: str, time: float, series: Series, value: Value) -> Samp
     }
 
 
-def _samples(host: Host, pattern: str, collector: str, labels: dict[str, str], level: Level) -> Samples:
+def _samples(host: Host, viewer: Viewer, pattern: str, collector: str, labels: dict[str, str], level: Level) -> Samples:
     return {
         "time_seconds": host.clock.wall_ns() / 1e9,
         "samples": [
             sample_record(table, time, series, value)
             for table, owner, time, series, value in latest(host)
             if series.level <= level
+            and may_see(viewer, series.metric)
             and collector in ("", owner)
             and fnmatchcase(series.metric.name, pattern)
             and _matches(series, labels)
@@ -118,6 +126,11 @@ def _hint(name: str, known: Iterable[str]) -> str:
 
     near = difflib.get_close_matches(name[:100], known, n=3)
     return f"did you mean {' or '.join(near)}?" if near else "/v1/metrics lists them"
+
+
+def may_see(viewer: Viewer, metric: Metric) -> bool:
+    """Series that name owners are for those who may see other people's work; /v1/owners has one's own."""
+    return viewer.sees_all or not tells_owners(metric)
 
 
 class _Query:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from hwinfod.serve.api.context import allow_only, json_bytes, labels_of, one, wire_value
 from hwinfod.serve.api.events import event_record
+from hwinfod.serve.api.samples import may_see
 from hwinfod.serve.http.messages import Request, Response
 
 if TYPE_CHECKING:
@@ -91,7 +92,9 @@ class Follower:
             columns = [
                 (index, series)
                 for index, series in enumerate(row.layout.columns)
-                if series is not None and fnmatchcase(series.metric.name, self._pattern)
+                if series is not None
+                and fnmatchcase(series.metric.name, self._pattern)
+                and may_see(self._viewer, series.metric)
             ]
             self._columns[table.name] = [index for index, _ in columns]
             names = [{"metric": series.metric.name, "labels": labels_of(series)} for _, series in columns]

@@ -28,6 +28,7 @@ FORBIDDEN = Kind(403, "forbidden", "The request is not permitted")
 NOT_FOUND = Kind(404, "not-found", "There is nothing at this path")
 METHOD_NOT_ALLOWED = Kind(405, "method-not-allowed", "The method is not allowed at this path")
 REQUEST_TIMEOUT = Kind(408, "request-timeout", "The request took too long to arrive")
+CONFLICT = Kind(409, "conflict", "Something is under way that must end first")
 BODY_TOO_LARGE = Kind(413, "body-too-large", "The request body is too large")
 TARGET_TOO_LONG = Kind(414, "target-too-long", "The request target is too long")
 CONTENT_CODING = Kind(415, "content-coding", "The request body may not be encoded")
@@ -47,6 +48,7 @@ KINDS = (
     NOT_FOUND,
     METHOD_NOT_ALLOWED,
     REQUEST_TIMEOUT,
+    CONFLICT,
     BODY_TOO_LARGE,
     TARGET_TOO_LONG,
     CONTENT_CODING,

@@ -12,6 +12,7 @@ import threading
 import pytest
 
 from hwinfod.core.check import Check
+from hwinfod.core.device import Device
 from hwinfod.core.event import EventKind, Severity
 from hwinfod.ctl import __main__ as ctl
 from hwinfod.ctl.client import Client
@@ -49,6 +50,7 @@ def asker(monkeypatch, tmp_path):
     busy = Check("busy", RATIO, lambda value: value > 0.2, Severity.CRITICAL, "{value:.0%} busy", "do less")
     RouteClient.asker = asker = Asker(checks=[busy])
     monkeypatch.setattr(ctl, "Client", RouteClient)
+    asker.host.devices.report("everything", Device("GPU-1", "gpu", "gpu 0", {"gpu": "0"}))
     asker.tick(20)
     return asker
 
@@ -62,7 +64,10 @@ def run(capsys, *arguments):
 VERBS = [
     ("status",), ("show", "everything"), ("show", "everything", "--all"), ("devices",), ("devices", "d1"), ("metrics",),
     ("metrics", "hw_disk_*"), ("history", RATIO.name, "--since", "10s"), ("explain", BYTES.name), ("events",),
-    ("events", "--since", "1h"), ("collectors",), ("inventory",), ("rdma",), ("api", "GET", "/v1"),
+    ("events", "--since", "1h"), ("collectors",), ("inventory",), ("owners",),
+    ("who", "gpu", "0"), ("rdma",),
+    ("gpus",), ("gpu", "resume"), ("ps",),
+    ("api", "GET", "/v1"),
 ]  # fmt: skip
 
 
@@ -114,7 +119,8 @@ def test_history_of_a_counter_is_its_rate(asker, capsys):
     ("arguments", "status", "words"),
     [
         (("explain", "hw_cpu_utilisation_ratio"), USAGE, "did you mean hw_cpu_utilization_ratio"),
-        (("show", "gpus"), FAILED, "known: everything"),
+        (("show", "gpus"), USAGE, "known: everything"),
+        (("metrics", "hw_xx*"), FAILED, "no metric matches"),
         (("history", "hw_nothing"), USAGE, "must be a metric"),
         (("history", RATIO.name, "--since", "10s", "nolabel"), USAGE, "NAME=VALUE"),
         (("devices", "none"), FAILED, ""),

@@ -14,6 +14,8 @@ from hwinfod.core.owner import Names, PodName
 from hwinfod.owners.collector import MOST_OWNERS, Owners
 from hwinfod.serve import api
 from hwinfod.serve.api.context import ApiContext
+from hwinfod.serve.exposition import Renderer, Selection
+from hwinfod.serve.exposition_lines import Format
 from hwinfod.serve.http import Peer, Problem, Request, Router
 from hwinfod.settings import SETTINGS, Settings, Table
 from tests.support.bench import Bench
@@ -207,3 +209,14 @@ def test_strangers_see_their_own_work_and_how_much_others_hold(bench, process):
     assert "secret" not in json.dumps(hidden)
     with pytest.raises(Problem):
         ask(bench, "/v1/owners/unit::secret.service", 1000)
+
+
+def test_series_that_name_owners_are_not_for_strangers(bench, process):
+    bench.host.runners = {"owners": bench.runner}
+    bench.host.holdings.publish(gpu_batch(GIB, (process(100, UNIT, uid=1001), {"memory_bytes": GIB})))
+    bench.run()
+    seen = {uid: {s["metric"] for s in ask(bench, "/v1/samples", uid)["samples"]} for uid in (0, 1000)}
+    assert seen[0] - seen[1000] == {"hw_owner_gpu_memory_usage_bytes", "hw_owner_gpu_processes"}
+    renderer = Renderer(bench.host)
+    assert b"train.service" in renderer.render(Format.TEXT, Selection())
+    assert b"train.service" not in renderer.render(Format.TEXT, Selection(owners=False))

@@ -37,6 +37,7 @@ TYPES = {
     "/v1/events": wire.Events,
     "/v1/config": wire.Config,
     "/v1/inventory": wire.Inventory,
+    "/v1/owners": wire.Owners,
     "/v1/rdma": wire.RdmaDevices,
 }
 
@@ -88,8 +89,16 @@ def test_every_route_is_tried_here(ask):
         "/v1/series",
         "/v1/stream",
         "/v1/inventory/accept",
+        "/v1/gpus",
+        "/v1/gpus/{uuid}",
+        "/v1/gpus/{uuid}/processes",
+        "/v1/gpus/release",
+        "/v1/gpus/resume",
         "/v1/rdma/{device}",
         "/v1/rdma/{device}/resources",
+        "/v1/owners/{id}",
+        "/v1/gpus/{uuid}/owners",
+        "/v1/rdma/{device}/owners",
     }
     assert {route.template for route in ask.router.routes} == tried
 
