@@ -101,7 +101,7 @@ class Collector:
 
     def skip(self, thing: str, error: object) -> None:
         """One device or file could not be read this tick, and costs only itself: said once while it lasts."""
-        self.context.health.skipped[thing] = str(error)
+        self.context.health.skipping[thing] = str(error)
 
     @classmethod
     def beats(cls) -> dict[str, float]:

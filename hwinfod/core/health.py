@@ -44,6 +44,7 @@ class Health:
     step: str = ""
     stuck: bool = False
     skipped: dict[str, str] = field(default_factory=dict)
+    skipping: dict[str, str] = field(default_factory=dict)  # of the tick that runs, for the lane alone
 
 
 class Sampled(Protocol):

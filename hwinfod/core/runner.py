@@ -104,7 +104,7 @@ class Runner:
             self._collector = collector
         table = self.tables[method]
         boottime_ns = self._host.clock.boottime_ns() // _TIME_NS * _TIME_NS
-        self.health.skipped = {}
+        self.health.skipping = {}
         table.begin()
         getattr(collector, method)()
         row = table.publish(boottime_ns)
@@ -162,7 +162,7 @@ class Runner:
 
     def _report_skips(self, method: str) -> None:
         """What each beat left out is compared with what the same beat left out before."""
-        skipped, before = self.health.skipped, self._skipped.get(method, {})
+        skipped, before = self.health.skipping, self._skipped.get(method, {})
         self._skipped[method] = skipped
         self.health.skipped = {thing: why for each in self._skipped.values() for thing, why in each.items()}
         if skipped == before:
