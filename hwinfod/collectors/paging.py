@@ -101,7 +101,7 @@ class Paging(Collector):
             raise Absent(str(error)) from None
         self.group = self.table.bind((ALLOCATION_STALLS, *_FAMILIES))
 
-    @beat(seconds=1)
+    @beat(seconds=5)
     def sample(self) -> None:
         found = parse_vmstat(self.file.read())
         counts = [(found.get(field), unit) for field, unit in _UNITS]
