@@ -45,7 +45,6 @@ class OwnFigures:
 
     config_reload_successful: bool = True
     config_unknown_keys: int = 0
-    textfile_writes: int = 0
     textfile_write_errors: int = 0
     http_requests: int = 0
     http_connections: int = 0

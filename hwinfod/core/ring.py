@@ -10,7 +10,6 @@ from __future__ import annotations
 import threading
 from collections import deque
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from hwinfod.core.block import Block, Row, merge, seal
@@ -132,11 +131,6 @@ class Ring:
     def _open_bytes(self) -> int:
         return sum(_RAW_VALUE_BYTES * len(h.rows) * len(h.rows[-1].values) for h in self._tables.values() if h.rows)
 
-    def resize(self, budget_bytes: int, duration_seconds: float) -> None:
-        """New limits; they take hold as the next block is sealed."""
-        self._budget = budget_bytes
-        self._duration_ns = int(duration_seconds * 1e9)
-
     def size_bytes(self) -> int:
         """What the history occupies: sealed blocks, and the open rows by estimate."""
         with self._lock:
@@ -213,13 +207,6 @@ class Ring:
                 if found is not None:
                     return found
         return _first_present(_from_rows(rows, series, offset), start_ns)
-
-    def rows(self, table: str, last: int) -> list[Row]:
-        """The newest open rows of a table, at most `last`, oldest first."""
-        with self._lock:
-            history = self._tables.get(table)
-            rows = history.rows if history else []
-            return list(islice(rows, max(0, len(rows) - last), None))
 
 
 def _are_alike(blocks: Sequence[Block]) -> bool:

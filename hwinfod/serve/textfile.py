@@ -45,7 +45,6 @@ class Textfile:
             self._own.textfile_write_errors += 1
             self._note(f"{from_os_error(error, directory)}".replace("cannot read", "cannot write to"))
             return False
-        self._own.textfile_writes += 1
         self._note("")
         return True
 
