@@ -4,6 +4,7 @@ LISTEN ?= 127.0.0.1:10049
 ARGS   ?=
 JOBS   ?= 2
 UV     ?= uv
+ARCH   ?= amd64 arm64
 VENV   := .venv
 BIN    := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
@@ -15,16 +16,16 @@ help:  ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "  PYTHON=$(PYTHON) makes the virtual environment; ARGS=... goes to hwinfod or pytest"
 
+# On a terminal hwinfod says it itself, with the socket that it has.
 .PHONY: run
 run: $(BIN)/hwinfod  ## start hwinfod in the foreground, with /metrics on 127.0.0.1:10049
-	@echo "hwinfod runs in the foreground; Ctrl-C stops it. Type next, in another terminal:"
-	@echo "  $(CURDIR)/$(BIN)/hwinfoctl status"
-	@echo "  curl -s http://$(LISTEN)/metrics"
+	@[ -t 2 ] || printf '%s\n' "hwinfod runs in the foreground; Ctrl-C stops it. Type next, in another terminal:" \
+		"  $(CURDIR)/$(BIN)/hwinfoctl status" "  curl -s http://$(LISTEN)/metrics"
 	@exec $(BIN)/hwinfod --web.listen-address $(LISTEN) $(ARGS)
 
 .PHONY: test
 test: venv-dev test-packages  ## install what tests need, and run everything
-	$(PYTEST) -m "not gpu" $(ARGS)
+	$(PYTEST) -n $(JOBS) --dist loadscope --no-loadscope-reorder -m "not gpu" $(ARGS)
 
 .PHONY: check
 check: venv-dev  ## linters, types and unit tests, in under three minutes
@@ -34,14 +35,33 @@ check: venv-dev  ## linters, types and unit tests, in under three minutes
 golden: venv-dev  ## write the kept outputs of the tests anew (then read the diff)
 	$(PYTEST) -m golden --update-golden $(ARGS)
 
+.PHONY: storm
+storm: venv-dev test-packages  ## a minute of 10,000 processes a second, and what owners cost meanwhile
+	STORM_SECONDS=60 $(PYTEST) tests/e2e/test_process_storm.py $(ARGS)
+
 .PHONY: docs
 docs: venv-dev  ## write what is generated (manual pages, example configuration), and check it
 	$(BIN)/python tools/docs.py $(ARGS)
 
 .PHONY: deb
-deb: venv-dev  ## build the Debian package into dist/, the same bytes each time
-	packaging/build-deb.sh $(BIN)/python dist
+deb: venv-dev  ## build Debian packages into dist/, the same bytes each time (ARCH="amd64 arm64")
+	packaging/build-deb.sh $(BIN)/python dist $(ARCH)
 	@ls -l dist/*.deb
+
+.PHONY: rpm
+rpm: venv-dev  ## build rpm packages into dist/, the same bytes each time (ARCH="amd64 arm64")
+	packaging/build-rpm.sh $(BIN)/python dist $(ARCH)
+	@ls -l dist/*.rpm
+
+.PHONY: wheel
+wheel: venv-dev  ## build the source release and its wheel into dist/, for pip
+	packaging/build-wheel.sh $(BIN)/python dist
+	@ls -l dist/*.whl
+
+.PHONY: tarball
+tarball: deb rpm  ## pack what a site without a network needs into dist/, with checksums
+	packaging/build-tarball.sh $(BIN)/python dist
+	@ls -l dist/*-offline.tar.gz
 
 .PHONY: bench
 bench: venv-dev test-packages  ## measure what it costs: target, value, verdict
@@ -52,11 +72,12 @@ fuzz: venv-dev  ## the parsers against FUZZ_EXAMPLES=100000 inputs each
 	HYPOTHESIS_PROFILE=fuzz $(PYTEST) -m hypothesis --timeout=0 tests/unit $(ARGS)
 
 .PHONY: test-gpu
-test-gpu: venv-dev  ## the end-to-end tests that need a real GPU
+test-gpu: venv-dev  ## the end-to-end tests of GPUs, against the GPUs of this machine
+	@$(BIN)/python -m tests.support.gpu_machines
 	$(PYTEST) -m gpu $(ARGS)
 
 .PHONY: vm
-vm: venv-dev test-packages  ## build the guest that tests/vm boots (root; tests do it where it is missing)
+vm: venv-dev test-packages  ## build the guests that tests/vm boots (root; tests do it where one is missing)
 	$(BIN)/python -m tests.vm.build
 
 .PHONY: lock

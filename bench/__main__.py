@@ -8,7 +8,7 @@ from importlib import import_module
 
 from bench.report import Line, print_table
 
-BENCHES = ("start", "http", "scrape", "sampling", "ring", "rdma", "amd", "owners")
+BENCHES = ("start", "http", "scrape", "sampling", "ring", "rdma", "nvidia", "amd", "owners", "runtimes", "guest")
 
 
 def main() -> int:

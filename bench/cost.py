@@ -4,18 +4,16 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 IN_MEMORY = "/dev/shm" if os.path.isdir("/dev/shm") else None  # a host that moves is written again and again
 
 
 def cpu_seconds(pid: int) -> float:
-    """Time on a processor of all threads, to the nanosecond: /proc/PID/task/*/schedstat, field 1. A thread that
-    ended meanwhile is missing, which the programs measured here do not do."""
-    total = 0
-    for task in os.listdir(f"/proc/{pid}/task"):
-        total += int(Path(f"/proc/{pid}/task/{task}/schedstat").read_text().split()[0])
-    return total / 1e9
+    """Time on a processor of all threads, of those that have ended too, to the nanosecond: the process's
+    CPUCLOCK_SCHED clock as clock_getcpuclockid(3) names it, include/linux/posix-timers_types.h."""
+    return time.clock_gettime((~pid << 3) | 2)
 
 
 def resident_mib(pid: int) -> float:

@@ -19,12 +19,14 @@ _hwinfoctl() {
         'history:one metric over time, drawn'
         'explain:what a metric means and where it comes from'
         'owners:who holds GPUs and RDMA devices'
-        'who:who holds one device, or what one process holds'
+        'who:who holds one device, or whose a process is'
+        'holders:every process with a device node open'
         'events:what happened'
         'collectors:how the daemon'\''s collectors fare'
         'gpus:GPUs\: load, memory, power, health, who uses them'
         'gpu:one GPU in full; let go of the driver, take it again'
         'ps:processes on GPUs, the most memory first'
+        'topo:where GPUs, network cards and drives stand, what lies between them'
         'rdma:RDMA ports\: state, rate, errors, who holds queue pairs'
         'inventory:the devices that are expected; accept those of now'
         'api:any path of the API, raw'
@@ -38,18 +40,20 @@ _hwinfoctl() {
         case $line[1] in
         status) _arguments $common ;;
         show) _arguments $common --all'[detailed values too\: each core, each sensor]' ':collector: ' ;;
-        devices) _arguments $common --kind'[only devices of this kind\: gpu, disk, network ...]:kind: ' '::id: ' ;;
+        devices) _arguments $common --kind'[only devices of this kind\: gpu, disk, network ...]:kind: ' '::device: ' ;;
         metrics) _arguments $common '::glob: ' ;;
         history) _arguments $common --since'[15m (default), 2h, 1d]:time: ' --step'[one point for so much time]:time: ' ':metric: ' '*:label=value: ' ;;
         explain) _arguments $common ':metric: ' ;;
-        owners) _arguments $common --sort'[the most of what first]:sort:(gpu-memory gpu-utilization qps)' ;;
+        owners) _arguments $common --sort'[the most of what first]:sort:(gpu-memory gpu-utilization qps mr-bytes)' ;;
         who) _arguments $common ':kind:(gpu rdma pid)' ':which: ' ;;
-        events) _arguments $common {-f,--follow}'[go on with what happens]' --since'[only the last 15m, 2h, 1d]:time: ' --severity'[at least this]:severity:(info warning critical)' --device'[only of this device]:id: ' ;;
+        holders) _arguments $common {-w,--wide}'[command lines whole, however wide the screen is (root, group hwinfod)]' '::class:(nvidia dri kfd infiniband vfio)' ;;
+        events) _arguments $common {-f,--follow}'[go on with what happens]' --since'[only the last 15m, 2h, 1d]:time: ' --severity'[at least this]:severity:(info warning critical)' --device'[only of this device, by name or id]:device: ' ;;
         collectors) _arguments $common ;;
         gpus) _arguments $common ;;
         gpu) _arguments $common --for'[release\: for how long (default\: 10m)]:span: ' ':gpu: ' ;;
-        ps) _arguments $common ;;
-        rdma) _arguments $common '::device: ' ;;
+        ps) _arguments $common {-w,--wide}'[command lines whole, however wide the screen is (root, group hwinfod)]' ;;
+        topo) _arguments $common ;;
+        rdma) _arguments $common {-w,--wide}'[command lines whole, however wide the screen is (root, group hwinfod)]' '::device: ' ;;
         inventory) _arguments $common '::action:(show accept)' ;;
         api) _arguments $common ':method:(GET POST DELETE)' ':path: ' ;;
         esac ;;

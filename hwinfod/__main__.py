@@ -11,6 +11,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from hwinfod.core.imports import without_ssl
 from hwinfod.engine import Declared, discover
 from hwinfod.errors import UserError
 from hwinfod.settings import SETTINGS, TITLES, SettingsError, Table, load, parse_command_line, perform
@@ -37,8 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             answer = perform(command, table, os.environ)
             if command.action == "check-config":
                 _check_web_config(load(table, command, os.environ)[WEB_CONFIG_FILE])
-            sys.stdout.write(answer)
-            return 0
+            return _print(answer)
         settings = load(table, command, os.environ)
     except UserError as error:
         return _complain(error, EXIT_CONFIG)
@@ -52,6 +52,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _complain(error, EXIT_FAILED)
 
 
+def _print(answer: str) -> int:
+    try:
+        sys.stdout.write(answer)
+        sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter's end fails with it again
+        if not isinstance(error, BrokenPipeError):  # `| head` has seen enough
+            return _complain(UserError(f"cannot write the output: {error.strerror}"), EXIT_FAILED)
+    return 0
+
+
 def _check_web_config(path: str | None) -> None:
     """Reads it as the daemon would, certificates too. Raises UserError."""
     if path is not None:
@@ -61,13 +72,9 @@ def _check_web_config(path: str | None) -> None:
 
 
 def _import_asyncio(*, tls: bool) -> None:
-    """asyncio takes ssl along, 4 MiB that a daemon without TLS never uses; it does without where the import
-    fails. Only asyncio is kept from it: a later `import ssl` works."""
-    if not tls and "ssl" not in sys.modules:
-        sys.modules["ssl"] = None  # type: ignore[assignment]
-        import asyncio  # noqa: F401
-
-        del sys.modules["ssl"]
+    if not tls:
+        with without_ssl():
+            import asyncio  # noqa: F401
 
 
 def _complain(error: UserError, status: int) -> int:

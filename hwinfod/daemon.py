@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The composition root: settings -> collectors -> lanes -> servers; signals, service manager, watchdog.
 
-One loop. Once a second its tick samples the daemon itself, looks at which lane hangs and feeds the watchdog:
+One loop. Its tick, every two seconds at least, looks at which lane hangs, samples the daemon and feeds the watchdog:
 systemd restarts the daemon when the loop or the supervisor has died, never because a driver hangs.
 """
 
@@ -16,6 +16,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from hwinfod._version import VERSION
+from hwinfod.alarm import Alarm
 from hwinfod.core.clock import Clock
 from hwinfod.core.event import EventKind, Severity
 from hwinfod.core.health import State
@@ -35,7 +36,7 @@ log = logging.getLogger("hwinfod")
 
 _FIRST_SAMPLE_SECONDS = 0.4  # READY waits this long for the first samples, no longer
 _LANES_SECONDS = 1.0  # how long a stop waits for calls in flight
-_STATUS_TICKS = 10
+_STATUS_TICKS = 5
 
 
 class Daemon:
@@ -46,13 +47,14 @@ class Daemon:
         self._command = command
         self._settings = settings
         self._notifier = Notifier(os.environ)
-        self._engine = Engine(declared, settings, Clock())
+        self._alarm = Alarm()
+        self._engine = Engine(declared, settings, Clock(), self._alarm)
         self._faces = Faces(self._engine.host, self._engine.checks, settings)
         self._stopping = asyncio.Event()
         self._reload_wanted = False
         self._ticks = 0
         self._tick_timer: asyncio.TimerHandle | None = None
-        self._hotplug = HotPlug(self._engine.rescan)
+        self._hotplug = HotPlug(self._engine.rescan, self._engine.hear, self._engine.subsystems())
 
     def run(self) -> int:
         """Serves until SIGTERM or SIGINT. Raises UserError where a listener cannot be had."""
@@ -68,10 +70,11 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
         loop.add_signal_handler(signal.SIGHUP, self._want_reload)
+        self._alarm.open(loop, self._engine.relieve)
         self._note_configuration(self._settings)
-        self._engine.start()
         try:
-            await self._faces.open()
+            await self._faces.open()  # first: where a listener cannot be had, nothing else is worth a line
+            self._engine.start()
             await self._first_samples()
             self._hotplug.open()
             gc.collect()
@@ -88,6 +91,7 @@ class Daemon:
             self._hotplug.close()
             await self._faces.close()
             self._lanes_ended = self._engine.stop(_LANES_SECONDS)
+            self._alarm.close(loop)
             self._notifier.close()
         return 0
 
@@ -101,15 +105,15 @@ class Daemon:
         self._engine.supervise()
         self._faces.tick()
         self._ticks += 1
-        if self._notifier.watchdog_seconds == 0 or self._ticks % self._watchdog_ticks() == 0:
-            self._notifier.alive()
+        self._notifier.alive()
         if self._ticks % _STATUS_TICKS == 0:
             self._notifier.status(self._status())
-        self._tick_timer = asyncio.get_running_loop().call_later(self._engine.wait_seconds(), self._tick)
+        self._tick_timer = asyncio.get_running_loop().call_later(self._wait_seconds(), self._tick)
 
-    def _watchdog_ticks(self) -> int:
-        """Half the watchdog's time, in ticks of a second."""
-        return max(1, int(self._notifier.watchdog_seconds / 2))
+    def _wait_seconds(self) -> float:
+        """Twice within the watchdog's time, at least."""
+        seconds = self._engine.wait_seconds()
+        return min(seconds, self._notifier.watchdog_seconds / 2) if self._notifier.watchdog_seconds else seconds
 
     def _status(self) -> str:
         """One line of health, for systemctl status."""
@@ -138,7 +142,8 @@ class Daemon:
         except SettingsError as error:
             host.own.config_reload_successful = False
             log.error("configuration refused, the old one stays in force: %s", error)
-            host.events.add(EventKind.CONFIG_REFUSED, Severity.WARNING, f"configuration refused: {error}")
+            why = str(error)  # its key: another mistake within the minute is another event
+            host.events.add(EventKind.CONFIG_REFUSED, Severity.WARNING, f"configuration refused: {why}", key=why)
         else:
             self._settings = result.settings
             self._note_configuration(result.settings)
@@ -162,7 +167,9 @@ class Daemon:
         log.info("hwinfod %s: %s", VERSION, self._status())
         if not sys.stderr.isatty():
             return
-        lines = [f"  hwinfoctl --socket {self._settings[SOCKET]} status"]
+        beside = os.path.join(os.path.dirname(os.path.abspath(sys.argv[0])), "hwinfoctl")
+        hwinfoctl = beside if os.access(beside, os.X_OK) else "hwinfoctl"  # of a virtual environment: not on the path
+        lines = [f"  {hwinfoctl} --socket {self._settings[SOCKET]} status"]
         lines += [f"  curl --unix-socket {self._settings[SOCKET]} http://hwinfod/v1/status"]
         lines += [f"  curl {url}" for url in self._faces.metrics_urls()]
         print("\n".join(["", "Next, in another terminal:", *lines, "", "Ctrl-C stops it."]), file=sys.stderr)

@@ -15,15 +15,22 @@ from hwinfod import collectors
 from hwinfod.core.catalog import catalog_of
 from hwinfod.core.check import checks_of
 from hwinfod.core.collector import MAIN
+from hwinfod.core.crew import Crew
 from hwinfod.core.health import State
 from hwinfod.core.host import Host
 from hwinfod.core.lane import Lane, Schedule
 from hwinfod.core.ring import Ring
 from hwinfod.core.runner import Runner
 from hwinfod.core.supervisor import supervise
+from hwinfod.owners.allocated.checkpoint import KubeletCheckpoint
+from hwinfod.owners.allocated.collector import OwnerAllocations
 from hwinfod.owners.collector import Owners
+from hwinfod.owners.kubelet import Kubelet
 from hwinfod.owners.names.collector import OwnerNames
-from hwinfod.owners.names.engines import EngineNames
+from hwinfod.owners.names.slurm import Slurm
+from hwinfod.owners.names.users import UserNames
+from hwinfod.owners.runtimes.collector import ContainerdContainers, CriContainers, EngineContainers, PodResources
+from hwinfod.owners.runtimes.rootless import RootlessEngines
 from hwinfod.owners.usage.collector import OwnerUsage
 from hwinfod.settings import Setting, collector_interval, collector_switch
 from hwinfod.settings import daemon as own
@@ -34,16 +41,22 @@ if TYPE_CHECKING:
 
     from hwinfod.core.clock import Clock
     from hwinfod.core.collector import Collector
+    from hwinfod.core.crew import Alarm
     from hwinfod.settings import Settings
 
 log = logging.getLogger("hwinfod.engine")
 
 _LOOP_LANE = "daemon"
+_SUPERVISE_SECONDS = 2.0
 
 
 def discover() -> list[type[Collector]]:
     """Every collector there is: one file each in `collectors`, and those of attribution."""
-    attribution = (Owners, OwnerNames, EngineNames, OwnerUsage)
+    attribution = (
+        *(Owners, OwnerNames, UserNames, OwnerUsage),
+        *(ContainerdContainers, CriContainers, EngineContainers, PodResources, RootlessEngines),
+        *(OwnerAllocations, Kubelet, KubeletCheckpoint, Slurm),
+    )
     return sorted([*collectors.discover(), *attribution], key=lambda kind: kind.name)
 
 
@@ -79,9 +92,14 @@ def _sentence(summary: str) -> str:
 
 
 class Engine:
-    """Samples the host. `start`, then `supervise` once a second, `apply` on a reload, `stop` at the end."""
+    """Samples the host. `start`, then `supervise` every two seconds, `apply` on a reload, `stop` at the end.
 
-    def __init__(self, declared: Sequence[Declared], settings: Settings, clock: Clock) -> None:
+    With an alarm, which is to call `relieve`, lanes that prove quick share a thread; without one each keeps its own.
+    """
+
+    def __init__(
+        self, declared: Sequence[Declared], settings: Settings, clock: Clock, alarm: Alarm | None = None
+    ) -> None:
         self._declared = declared
         self._settings = settings
         self._clock = clock
@@ -93,13 +111,14 @@ class Engine:
         self.checks = checks_of(kinds)
         self._loop_schedule = Schedule(clock, self._phase)
         self._lanes: dict[str, Lane] = {}
+        self._crew = Crew(clock, alarm) if alarm is not None else None
         self._runners: dict[str, Runner] = {}
         self._wanted: dict[str, tuple[object, ...]] = {}
         self._started = False
         self._is_behind = False
 
     def start(self) -> None:
-        """Starts a thread a lane and takes the loop lane's first sample."""
+        """Starts the lanes and takes the loop lane's first sample."""
         self._started = True
         self.apply(self._settings)
         self._loop_schedule.run_due()
@@ -134,7 +153,8 @@ class Engine:
             return runner
         lane = self._lanes.get(item.kind.lane)
         if lane is None:
-            lane = self._lanes[item.kind.lane] = Lane(item.kind.lane, self._clock, self._phase)
+            take_over = self._crew.take if self._crew is not None else None
+            lane = self._lanes[item.kind.lane] = Lane(item.kind.lane, self._clock, self._phase, take_over)
             lane.start()
         runner.submit = lane.submit
         lane.submit(lambda: lane.add(runner))
@@ -149,16 +169,33 @@ class Engine:
             lane.submit(lambda: lane.remove(runner))
 
     def supervise(self) -> None:
-        """The loop's part, once a second: its own collectors, and a look at which lane hangs."""
+        """The loop's part, every two seconds: its own collectors, and a look at which lane hangs."""
         supervise(self.host.runners.values(), self._clock.monotonic(), self.host.events)
+        self.relieve()
         if self._is_behind:
             self.apply(self._settings)
         self._loop_schedule.run_due()
 
+    def relieve(self) -> None:
+        """From the thread of `supervise`: when the alarm went off, and where no thread could be had when it did."""
+        if self._crew is not None:
+            try:
+                self._crew.relieve()
+            except RuntimeError as error:
+                log.error("no thread for the lanes that wait behind one that hangs: %s", error)
+
     def wait_seconds(self) -> float:
         """When `supervise` has something to sample."""
         wait = self._loop_schedule.wait_seconds()
-        return 1.0 if wait is None else min(wait, 1.0)
+        return _SUPERVISE_SECONDS if wait is None else min(wait, _SUPERVISE_SECONDS)
+
+    def subsystems(self) -> set[str]:
+        """Whose kernel events announce what a collector could be waiting for."""
+        return {name for item in self._declared for name in item.kind.subsystems}
+
+    def hear(self, heard: bool) -> None:
+        """The kernel's events are heard from now on, or no more. They tell of its own hardware, not of another root."""
+        self.host.is_hardware_announced = heard and self.host.roots == Roots()
 
     def rescan(self) -> None:
         """Hardware may have come: every collector that found none looks again now."""
@@ -174,6 +211,8 @@ class Engine:
         deadline = self._clock.monotonic() + timeout_seconds
         for lane in self._lanes.values():
             lane.stop()
+        if self._crew is not None:
+            self._crew.end(deadline)
         ended = [lane.join(max(0.0, deadline - self._clock.monotonic())) for lane in self._lanes.values()]
         for name, end in zip(self._lanes, ended):
             if not end:

@@ -15,20 +15,22 @@ from hwinfod.errors import Absent, HwinfodError
 from hwinfod.sources.uevent import UeventSocket
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
 log = logging.getLogger("hwinfod.hotplug")
 
 _ACTIONS = frozenset({"add", "bind", "online"})
-_SUBSYSTEMS = frozenset({"drm", "edac", "hwmon", "infiniband", "kfd", "module", "pci", "powercap", "thermal"})
 _SETTLE_SECONDS = 1.0
 
 
 class HotPlug:
-    """Calls `rescan` a second after hardware came. Without the kernel's events the collectors' own rescans remain."""
+    """Calls `rescan` a second after hardware of one of the `subsystems` came. Without the kernel's events the
+    collectors' own rescans remain: `hear` is told whether there are any."""
 
-    def __init__(self, rescan: Callable[[], None]) -> None:
+    def __init__(self, rescan: Callable[[], None], hear: Callable[[bool], None], subsystems: Collection[str]) -> None:
         self._rescan = rescan
+        self._hear = hear
+        self._subsystems = subsystems
         self._socket: UeventSocket | None = None
         self._timer: asyncio.TimerHandle | None = None
 
@@ -40,6 +42,7 @@ class HotPlug:
             log.info("%s: new hardware is found within ten seconds", absent)
             return
         asyncio.get_running_loop().add_reader(self._socket.fileno(), self._read)
+        self._hear(True)
 
     def close(self) -> None:
         if self._timer is not None:
@@ -48,6 +51,7 @@ class HotPlug:
             asyncio.get_running_loop().remove_reader(self._socket.fileno())
             self._socket.close()
             self._socket = None
+            self._hear(False)
 
     def _read(self) -> None:
         if self._socket is None:
@@ -58,7 +62,7 @@ class HotPlug:
             log.warning("%s: new hardware is found within ten seconds", error)
             self.close()
             return
-        matters = any(event.action in _ACTIONS and event.subsystem in _SUBSYSTEMS for event in events)
+        matters = any(event.action in _ACTIONS and event.subsystem in self._subsystems for event in events)
         if (matters or not whole) and self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(_SETTLE_SECONDS, self._fire)
 

@@ -24,6 +24,10 @@ FEATURES = (
     "inventory",
     "rdma",
     "gpus",
+    "topology",
+    "owners",
+    "containers",
+    "holders",
 )
 
 WireValue = Union[int, float, str, None]  # noqa: UP007  an alias is evaluated, and 3.10 runs it too
@@ -144,7 +148,7 @@ class Inventory(TypedDict):
 
 
 class MetricRecord(TypedDict):
-    """One metric of the catalog."""
+    """One metric of the catalog. `aside` has by label the values whose series are of level detailed anyway."""
 
     name: str
     kind: str
@@ -153,6 +157,7 @@ class MetricRecord(TypedDict):
     labels: list[str]
     states: list[str]
     level: str
+    aside: dict[str, list[str]]
     source: str
     collector: str
     series: int
@@ -198,51 +203,6 @@ class SeriesHistory(TypedDict):
     end_seconds: float
     step_seconds: float
     series: list[SeriesPoints]
-
-
-class HolderProcess(TypedDict):
-    """A process that holds part of a device; pid 0 is the kernel, its user named."""
-
-    pid: int
-    name: str
-    uid: int
-    amounts: dict[str, float]
-
-
-class OwnerDevice(TypedDict):
-    """What an owner holds of one device, by its processes; `amounts` have their unit in the name."""
-
-    device: str
-    name: str
-    kind: str
-    amounts: dict[str, float]
-    processes: list[HolderProcess]
-
-
-class Owner(TypedDict):
-    """A pod, container, batch job, unit, session or user. `identity` is what its cgroup says beyond the labels."""
-
-    id: str
-    owner: str
-    kind: str
-    namespace: str
-    pod: str
-    container: str
-    job_id: str
-    unit: str
-    uid: int | None
-    identity: dict[str, str]
-    since_seconds: float | None
-    devices: list[OwnerDevice]
-
-
-class Owners(TypedDict):
-    """`unattributed_bytes` is by GPU the memory that no process in sight holds; `blind` says why some may be out
-    of sight."""
-
-    owners: list[Owner]
-    unattributed_bytes: dict[str, int]
-    blind: list[str]
 
 
 class EventRecord(TypedDict):
@@ -330,13 +290,15 @@ class RdmaDevices(TypedDict):
 
 class RdmaHolder(TypedDict):
     """A process, or a user within the kernel (`kernel` is its name, pid 0), and what it holds. `owner` is the pod,
-    job or unit, "" while unknown; `uid` -1 where it is not known. Others than one's own are one, "another user"."""
+    job or unit, "" while unknown; `uid` -1 where it is not known. Others than one's own are one, "another user".
+    `command_line` is as in HolderProcess."""
 
     pid: int
     process: str
     uid: int
     owner: str
     kernel: str
+    command_line: str | None
     amounts: dict[str, WireValue]
     peers: list[str]
 

@@ -48,8 +48,9 @@ class Gpus(TypedDict):
 
 
 class GpuProcess(TypedDict):
-    """A process on a GPU. `role` is compute, graphics, mps client or mps server; `owner` the pod, job or unit, ""
-    while unknown; `uid` -1 where it is not known. Others than one's own are one, "another user"."""
+    """A process on a GPU. `role` is compute, graphics, mps client or mps server (shared); `owner` the pod, job or
+    unit, "" while unknown; `uid` -1 where it is not known. Others than one's own are one, "another user".
+    `command_line` is as in HolderProcess."""
 
     gpu: str
     pid: int
@@ -57,6 +58,7 @@ class GpuProcess(TypedDict):
     uid: int
     owner: str
     role: str
+    command_line: str | None
     amounts: dict[str, WireValue]
 
 

@@ -1,12 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Build the Debian package: build-deb.sh PYTHON OUTPUT-DIRECTORY. Dependencies are fetched here, by hash, and nowhere
-# later: what dpkg-buildpackage sees is complete. The time in the package is that of debian/changelog.
+# Build Debian packages: build-deb.sh PYTHON OUTPUT-DIRECTORY [ARCHITECTURE...] (amd64, arm64, on any machine, for
+# nothing is compiled; else this machine's). Dependencies are fetched here, by hash, and nowhere later: what
+# dpkg-buildpackage sees is complete. The time in the package is that of debian/changelog.
 set -eu
 
 python=$1
 mkdir -p "$2"
 output=$(cd "$2" && pwd)
+shift 2
 cd "$(dirname "$0")/.."
 umask 022
 export LC_ALL=C.UTF-8 TZ=UTC
@@ -20,23 +22,16 @@ done
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-tree=$work/hwinfod
-mkdir "$tree"
-tar -c --exclude=__pycache__ hwinfod systemd man etc completions packaging SECURITY.md LICENSE | tar -x -C "$tree"
-"$python" packaging/bundle.py "$tree/vendor"
-
-cd "$tree"
-cp -r packaging/debian debian
-for kind in service socket sysusers tmpfiles; do
-    cp "systemd/hwinfod.$kind" "debian/hwinfod.$kind"
+[ $# -gt 0 ] || set -- "$(dpkg --print-architecture)"
+for architecture; do
+    tree=$work/$architecture/hwinfod
+    mkdir -p "$tree"
+    cp -r packaging/debian "$tree/debian"
+    "$python" packaging/stage.py deb "$architecture" "$tree"
+    # -d: what a cross build asks for besides, a compiler, is not needed.
+    (cd "$tree" && dpkg-buildpackage --host-arch "$architecture" --build=binary --no-sign -d) >"$work/log" 2>&1 || {
+        cat "$work/log" >&2
+        exit 1
+    }
+    cp "$work/$architecture"/hwinfod_* "$output"
 done
-cp systemd/hwinfod-metrics.socket debian/hwinfod.hwinfod-metrics.socket
-# A completion is found by its file's name.
-mkdir completions/bash completions/zsh
-cp completions/hwinfoctl.bash completions/bash/hwinfoctl
-cp completions/hwinfoctl.zsh completions/zsh/_hwinfoctl
-dpkg-buildpackage --build=binary --no-sign --no-check-builddeps >"$work/log" 2>&1 || {
-    cat "$work/log" >&2
-    exit 1
-}
-cp "$work"/hwinfod_*.deb "$work"/hwinfod_*.changes "$work"/hwinfod_*.buildinfo "$output"

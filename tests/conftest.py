@@ -5,11 +5,14 @@ from __future__ import annotations
 
 import os
 import resource
+import signal
 from collections import Counter
 from collections.abc import Generator, Iterator
 
 import hypothesis
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.support import network, tiers
 
@@ -28,6 +31,9 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
+# A shell starts what runs in the background with SIGINT ignored, and what a test starts would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="write kept outputs anew instead of comparing")
@@ -44,6 +50,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         unknown = _tiers_of(item) - known
         if unknown:
             raise pytest.UsageError(f"{item.nodeid}: no such tier: {', '.join(unknown)} (there are {sorted(known)})")
+    items.sort(key=lambda item: _boots_guests(item.nodeid), reverse=True)
+
+
+class _Scheduling(LoadScopeScheduling):
+    """Several workers: the tests of a file, which share its fixtures, run on one, and so do all that boot guests, each
+    of which takes what a machine has. These begin at once (--no-loadscope-reorder)."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "guests" if _boots_guests(nodeid) else nodeid.partition("::")[0]
+
+
+def _boots_guests(nodeid: str) -> bool:
+    return nodeid.startswith(("tests/packaging/", "tests/vm/"))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    return _Scheduling(config, log)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -46,11 +46,12 @@ def _body(metric: Metric) -> list[str]:
     facts = [metric.kind.value]
     facts += [f"in {metric.unit}"] if metric.unit else []
     facts += [f"level {metric.level.name.lower()}"]
+    facts += [f"detailed for {label} {', '.join(sorted(values))}" for label, values in metric.aside.items()]
     facts += [f"one of {', '.join(metric.states)}"] if metric.states else []
     return [
         *roff.sentences(metric.help),
         ".br",
-        roff.escape(f"{'; '.join(facts)}."),
+        *roff.filled(f"{'; '.join(facts)}."),
         ".br",
-        roff.escape(f"From {metric.source}."),
+        *roff.filled(f"From {metric.source}."),
     ]

@@ -140,4 +140,4 @@ def _meaning(setting: Setting[object], *, file: bool = False) -> list[str]:
         default = setting.form.to_text(setting.default).replace(",", ", ") or "none"
         notes.append(f"default {('on' if setting.default else 'off') if setting.form.switch else default}")
     notes += ["reload"] if file and setting.reload else []
-    return [*roff.sentences(setting.help), *([".br", roff.escape(f"({'; '.join(notes)})")] if notes else [])]
+    return [*roff.sentences(setting.help), *([".br", *roff.filled(f"({'; '.join(notes)})")] if notes else [])]

@@ -12,7 +12,7 @@ import types
 from dataclasses import dataclass, field
 from typing import Any, Union, get_args, get_origin, get_type_hints, is_typeddict
 
-from hwinfod import wire, wire_gpus
+from hwinfod import wire, wire_gpus, wire_owners, wire_topology
 from hwinfod._version import VERSION
 
 
@@ -27,6 +27,9 @@ class Operation:
 
 
 _LABEL = "NAME=VALUE, VALUE may be a glob; may be repeated."
+_COMMAND_LINES = {
+    "command_lines": "true: with the command lines of the processes, for root and the group hwinfod; false by default."
+}
 
 OPERATIONS: dict[str, Operation] = {
     "/v1": Operation("Version and features of the API.", wire.Index),
@@ -83,14 +86,29 @@ OPERATIONS: dict[str, Operation] = {
     "/v1/rdma": Operation("RDMA devices with ports, rates, errors.", wire.RdmaDevices),
     "/v1/rdma/{device}": Operation("One RDMA device, by name or id.", wire.RdmaDevice),
     "/v1/rdma/{device}/resources": Operation(
-        "Who holds the device's queue pairs, memory regions and other objects.", wire.RdmaResources
+        "Who holds the device's queue pairs, memory regions and other objects.", wire.RdmaResources, _COMMAND_LINES
     ),
     "/v1/config": Operation("The settings in force and where each came from; secrets hidden.", wire.Config),
-    "/v1/owners": Operation("Who holds which part of which device.", wire.Owners),
-    "/v1/owners/{id}": Operation("One owner.", wire.Owner),
+    "/v1/owners": Operation("Who holds which part of which device.", wire_owners.Owners),
+    "/v1/holders": Operation(
+        "Every process that has a node of a GPU or an RDMA device open, with memory or without.",
+        wire_owners.Holders,
+        _COMMAND_LINES,
+    ),
+    "/v1/processes/{pid}": Operation(
+        "Whose a process is, and what it holds; of any process of this host that the viewer may see.",
+        wire_owners.Process,
+        _COMMAND_LINES,
+    ),
+    "/v1/containers": Operation(
+        "Every container that is known: names, state, cgroup, what it uses and what it holds.", wire_owners.Containers
+    ),
+    "/v1/owners/{id}": Operation("One owner, with what it uses of the host.", wire_owners.Owner, _COMMAND_LINES),
     "/v1/gpus": Operation("GPUs of all vendors with their latest values.", wire_gpus.Gpus),
-    "/v1/gpus/{uuid}": Operation("One GPU, by its id or index.", wire_gpus.Gpu),
-    "/v1/gpus/{uuid}/processes": Operation("Who uses the GPU; `all` for every GPU.", wire_gpus.GpuProcesses),
+    "/v1/gpus/{uuid}": Operation("One GPU, by its id, index or PCI address.", wire_gpus.Gpu),
+    "/v1/gpus/{uuid}/processes": Operation(
+        "Who uses the GPU; `all` for every GPU.", wire_gpus.GpuProcesses, _COMMAND_LINES
+    ),
     "/v1/gpus/release": Operation(
         "Let go of NVIDIA's driver, so that others can reset or reconfigure it (root only); 409 while a call does not"
         " return.",
@@ -99,8 +117,12 @@ OPERATIONS: dict[str, Operation] = {
         method="post",
     ),
     "/v1/gpus/resume": Operation("Take the driver again (root only).", wire_gpus.GpuHold, method="post"),
-    "/v1/gpus/{uuid}/owners": Operation("Who holds part of a GPU.", wire.Owners),
-    "/v1/rdma/{device}/owners": Operation("Who holds objects of an RDMA device.", wire.Owners),
+    "/v1/topology": Operation(
+        "Where GPUs, network cards and drives stand: NUMA nodes, PCI bridges, NVLink and XGMI, what lies between them.",
+        wire_topology.Topology,
+    ),
+    "/v1/gpus/{uuid}/owners": Operation("Who holds part of a GPU.", wire_owners.Owners),
+    "/v1/rdma/{device}/owners": Operation("Who holds objects of an RDMA device.", wire_owners.Owners),
     "/metrics": Operation(
         "Prometheus text 0.0.4, or OpenMetrics 1.0 where Accept prefers it.",
         "text/plain",

@@ -4,7 +4,10 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterable
+
+_WRAPPER = textwrap.TextWrapper(width=78, break_long_words=False, break_on_hyphens=False)
 
 
 def escape(text: str) -> str:
@@ -15,8 +18,13 @@ def escape(text: str) -> str:
 
 
 def sentences(text: str) -> list[str]:
-    """One sentence a line: roff decides how much room is behind its full stop."""
-    return [escape(part) for part in re.split(r"(?<=[.!?]) +(?=[A-Z])", text.strip()) if part]
+    """A line for each sentence: roff decides how much room is behind its full stop."""
+    return [line for part in re.split(r"(?<=[.!?]) +(?=[A-Z])", text.strip()) for line in filled(part)]
+
+
+def filled(text: str) -> list[str]:
+    """Lines no longer than mandoc likes, which roff fills anew."""
+    return [rf"\&{line}" if line.startswith(".") else line for line in _WRAPPER.wrap(escape(text))]
 
 
 def header(name: str, section: int, date: str, source: str, summary: str) -> list[str]:

@@ -44,6 +44,14 @@ XGMI_LINKS = gauge(
     "amdgpu gpu_metrics xgmi_link_status",
     labels=("state",),
 )
+PCIE_ERRORS = counter(
+    "hw_gpu_pcie_link_errors_total",
+    "What went wrong on the PCI Express link, as the GPU counts it: packets sent again (replay, and each overflow of"
+    " their number), refused (nak), and retrained links (recovery).",
+    "amdgpu gpu_metrics pcie_*_count_acc",
+    labels=("error",),
+    detailed=True,
+)
 PARTITION_UTILIZATION = gauge(
     "hw_gpu_partition_utilization_ratio",
     "Share of the time in which the processors of a partition worked.",
@@ -72,8 +80,8 @@ METRICS = (
     gpu.APERTURE_USAGE, gpu.APERTURE_LIMIT, HOST_MEMORY_USAGE, HOST_MEMORY_LIMIT, gpu.POWER, gpu.POWER_AVERAGE,
     gpu.POWER_LIMIT, gpu.POWER_LIMITS, gpu.ENERGY, gpu.TEMPERATURE, gpu.TEMPERATURE_LIMIT, gpu.CLOCK, gpu.CLOCK_LIMIT,
     gpu.FAN, gpu.THROTTLED, gpu.THROTTLE_SECONDS, gpu.PCIE_GENERATION, gpu.PCIE_WIDTH, gpu.PCIE_GENERATION_LIMIT,
-    gpu.PCIE_WIDTH_LIMIT, gpu.PCIE_REPLAYS, XGMI_RECEIVE, XGMI_TRANSMIT, XGMI_LINKS, gpu.ECC, gpu.PAGES_RETIRED,
-    gpu.PROCESSES, PARTITION_UTILIZATION, PARTITION_MEMORY_USAGE, PARTITION_MEMORY_LIMIT,
+    gpu.PCIE_WIDTH_LIMIT, gpu.PCIE_REPLAYS, PCIE_ERRORS, XGMI_RECEIVE, XGMI_TRANSMIT, XGMI_LINKS, gpu.ECC,
+    gpu.PAGES_RETIRED, gpu.PROCESSES, PARTITION_UTILIZATION, PARTITION_MEMORY_USAGE, PARTITION_MEMORY_LIMIT,
 )  # fmt: skip
 
 CHECKS = (

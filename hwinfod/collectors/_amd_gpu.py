@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from hwinfod.collectors import _amd_families as amd
 from hwinfod.collectors import _gpu_families as families
 from hwinfod.collectors._gpu_columns import Cells, GpuColumns
-from hwinfod.collectors._gpu_link import generation, link_cells
+from hwinfod.collectors._gpu_link import BUSY_RATIO, generation, link_cells
 from hwinfod.core.event import EventKind, Severity
 from hwinfod.errors import ParseError, ReadError
 from hwinfod.sources.amdgpu import read_bad_pages, read_clock, read_error_counts
@@ -52,6 +52,8 @@ class GpuReader:
         self._files = {name: Attribute(os.path.join(self._directory, name)) for name in _MEMORY_FILES + _BUSY_FILES}
         self._metrics: Attribute | None = Attribute(os.path.join(self._directory, "gpu_metrics"))
         self._table_has_link = False
+        self._replays: int | None = None
+        self._clocks_of_table: set[str] = set()
         self._throttle = _ThrottleClock()
         self._uncorrected: dict[str, int] = {}
         hwmon = os.path.join(self._directory, "hwmon")
@@ -77,7 +79,7 @@ class GpuReader:
         answers = any(value is not None for value in cells.values())
         if not answers:
             self._skip(self.gpu.pci.address, "the GPU does not answer")
-        if cells.get((families.UTILIZATION, labels)):
+        if (cells.get((families.UTILIZATION, labels)) or 0) > BUSY_RATIO:
             self._host.activity.note(self.gpu.pci.address)
         cells[families.POWER_LIMIT, labels] = self._cap if answers else None
         cells[families.UP, labels] = int(answers)
@@ -91,7 +93,8 @@ class GpuReader:
         self._add_limits(cells)
         cells.update(link_cells(self._directory, labels, with_state=not self._table_has_link))
         self._cap = self._read_cap()
-        cells[families.PCIE_REPLAYS, labels] = read_int(os.path.join(self._directory, "pcie_replay_count"))
+        replays = read_int(os.path.join(self._directory, "pcie_replay_count"))
+        cells[families.PCIE_REPLAYS, labels] = self._replays if replays is None else replays
         for node in self.gpu.nodes if len(self.gpu.nodes) > 1 else ():
             cells[amd.PARTITION_MEMORY_LIMIT, (*labels, str(node.partition))] = node.memory_bytes
         self._facts.set({column: value for column, value in cells.items() if value is not None})
@@ -134,6 +137,8 @@ class GpuReader:
             return
         labels = self.gpu.labels
         self._table_has_link |= metrics.pcie_width is not None
+        self._replays = metrics.pcie_errors.get("replay")
+        self._clocks_of_table |= metrics.clocks_hertz.keys()
         plain = {
             families.UTILIZATION: metrics.gfx_ratio,
             families.MEMORY_CONTROLLER: metrics.memory_ratio,
@@ -153,6 +158,7 @@ class GpuReader:
             (amd.XGMI_RECEIVE, metrics.xgmi_read_bytes),
             (amd.XGMI_TRANSMIT, metrics.xgmi_write_bytes),
             (amd.XGMI_LINKS, metrics.xgmi_links),
+            (amd.PCIE_ERRORS, metrics.pcie_errors),
         ):
             cells.update(((family, (*labels, str(name))), value) for name, value in values.items())
         if len(metrics.partitions) > 1:
@@ -235,9 +241,11 @@ class GpuReader:
                 for meaning, value in sensor.limits:
                     cells[families.TEMPERATURE_LIMIT, (*labels, f"{where}_{meaning}")] = value
         for name, clock in _CLOCKS.items():
-            levels = read_clock(self._directory, name).levels
-            if levels:
-                cells[families.CLOCK_LIMIT, (*labels, clock)] = levels[-1]
+            known = read_clock(self._directory, name)
+            if known.levels:
+                cells[families.CLOCK_LIMIT, (*labels, clock)] = known.levels[-1]
+            if known.current is not None and clock not in self._clocks_of_table:
+                cells[families.CLOCK, (*labels, clock)] = known.current
 
 
 class _ThrottleClock:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hwinfod.collectors._gpu_families import INFO
+from hwinfod.collectors._gpu_peers import write_peers
+from hwinfod.collectors._pci_status import read_status
 from hwinfod.core.device import Device, Status
 from hwinfod.sources.amdgpu import (
     DRIVER,
@@ -16,16 +18,17 @@ from hwinfod.sources.amdgpu import (
     read_market_name,
     read_partitioning,
 )
+from hwinfod.sources.drm_nodes import read_drm_nodes
 from hwinfod.sources.files import read_text
 from hwinfod.sources.kfd import read_generation, read_nodes
-from hwinfod.sources.pci import is_stand_in, list_pci, read_driver, read_is_suspended
+from hwinfod.sources.pci import list_pci, read_driver
 
 if TYPE_CHECKING:
     from hwinfod.core.host import Host, RootPaths
     from hwinfod.sources.kfd import Node
     from hwinfod.sources.pci import PciDevice
 
-_NOBODY = Identity("", "", "", "", "", "", "")
+_NOBODY = Identity("", "", "", "", "")
 KIND = "gpu"
 PARTITION_KIND = "gpu partition"
 
@@ -102,7 +105,7 @@ class Inventory:
             gpu = known
         else:
             gpu = self._make(function, driver, identity)
-        gpu.status = _status(function, driver)
+        gpu.status = read_status(function.directory, driver)
         gpu.nodes = [node for node in self.nodes.values() if node.pci_address == function.address]
         gpu.nodes.sort(key=lambda node: node.partition)
         if gpu.is_readable:
@@ -148,7 +151,7 @@ class Inventory:
         return {id_: d for id_, d in current.items() if d.kind == KIND and d.facts.get("vendor") == "AMD"}
 
     def _device(self, gpu: AmdGpu) -> Device:
-        pci, identity = gpu.pci, gpu.identity
+        pci, identity, nodes = gpu.pci, gpu.identity, read_drm_nodes(self._host.roots, gpu.pci.directory)
         board = gpu.nodes[0] if gpu.nodes else None
         return Device(
             id=gpu.uuid,
@@ -169,11 +172,12 @@ class Inventory:
                 "part_number": identity.part_number,
                 "architecture": board.architecture if board else "",
                 "compute_units": str(sum(node.compute_units for node in gpu.nodes) or ""),
-                "card_node": identity.card and f"/dev/dri/{identity.card}",
-                "render_node": identity.render and f"/dev/dri/{identity.render}",
+                "card_node": nodes.card,
+                "render_node": nodes.render,
+                "by_path": nodes.by_path,
                 "compute_partition": gpu.partitioning[0],
                 "memory_partition": gpu.partitioning[1],
-                "xgmi_peers": ",".join(sorted(self._peers(gpu))),
+                "xgmi_peers": write_peers(dict.fromkeys(sorted(self._peers(gpu)))),
                 **{f"firmware_{name}": version for name, version in identity.firmware},
             },
             info=INFO,
@@ -217,12 +221,6 @@ def _partitions(gpu: AmdGpu) -> list[Device]:
         )
         for node in gpu.nodes
     ]
-
-
-def _status(function: PciDevice, driver: str) -> Status:
-    if is_stand_in(driver):
-        return Status.PASSED_THROUGH
-    return Status.SUSPENDED if read_is_suspended(function.directory) else Status.PRESENT
 
 
 def _driver_version(roots: RootPaths) -> str:

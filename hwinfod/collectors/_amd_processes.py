@@ -18,7 +18,7 @@ from hwinfod.sources.kfd import list_processes, read_uses
 from hwinfod.sources.process import parse_stat
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
     from hwinfod.collectors._amd_inventory import AmdGpu
     from hwinfod.collectors._drm_shares import DeviceUse
@@ -34,20 +34,13 @@ _STAT_LIMIT = 4096
 class Processes:
     """Publishes one batch a GPU, partitions included: a partition's part is an amount of its own."""
 
-    def __init__(self, host: Host, table: Table) -> None:
+    def __init__(self, host: Host, table: Table, publish: Callable[[Batch], None]) -> None:
         self._host = host
-        self._published: set[str] = set()
+        self._publish = publish
         self._known: dict[int, frozenset[int]] = {}
         self._turn = 0
         self._counts = Groups(table, _count_columns)
         self._partitions = Groups(table, _partition_columns)
-
-    def withdraw(self, but: Iterable[str]) -> None:
-        """The holdings of all GPUs but these: they are not read any more."""
-        gone = self._published - set(but)
-        for device in gone:
-            self._host.holdings.withdraw(device)
-        self._published -= gone
 
     def scan(self, gpus: Mapping[AmdGpu, Callable[[], int | None]], clients: Mapping[str, DeviceUse]) -> None:
         """Reads every process once. The GPUs' own figures are read in the same pass. `clients` are DRM's, by PCI
@@ -65,8 +58,7 @@ class Processes:
             _add_clients(amounts, clients.get(gpu.pci.address), unified=gpu.is_apu)
             holdings = tuple(Holding(pid, start, of_process) for (pid, start), of_process in amounts.items())
             totals = {} if used is None else {"memory_bytes": float(used)}
-            self._host.holdings.publish(Batch(gpu.uuid, boottime_ns, totals, holdings))
-            self._published.add(gpu.uuid)
+            self._publish(Batch(gpu.uuid, boottime_ns, totals, holdings))
             self._fill(gpu, holdings)
         self._counts.sweep()
         self._partitions.sweep()

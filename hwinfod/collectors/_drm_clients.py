@@ -20,8 +20,7 @@ _STEP_CPU_SECONDS = 0.005
 
 
 class Clients:
-    """`uses` by PCI address and `latest` are of
-    the last complete pass; None before the first."""
+    """`latest` is the last complete pass, None before the first; `uses` what it found, by PCI address."""
 
     def __init__(self, collector: Collector) -> None:
         self._collector = collector

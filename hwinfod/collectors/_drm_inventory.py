@@ -8,16 +8,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hwinfod.collectors._gpu_families import INFO
+from hwinfod.collectors._pci_status import read_status
 from hwinfod.core.device import Device, Status
-from hwinfod.sources.files import list_directory, read_int, read_text
-from hwinfod.sources.intel_gpu import INTEL, read_memory_bytes
-from hwinfod.sources.pci import is_stand_in, list_pci, read_driver, read_is_suspended, read_pci
+from hwinfod.sources.drm_nodes import read_drm_nodes
+from hwinfod.sources.files import read_int, read_text
+from hwinfod.sources.intel_gpu import read_memory_bytes
+from hwinfod.sources.pci import INTEL, NVIDIA, list_pci, read_driver, read_pci
 
 if TYPE_CHECKING:
     from hwinfod.core.host import Host
     from hwinfod.sources.pci import PciDevice
 
-_VENDORS = {INTEL: "Intel", 0x10DE: "NVIDIA"}
+_VENDORS = {INTEL: "Intel", NVIDIA: "NVIDIA"}
 _NOUVEAU = "nouveau"
 
 
@@ -65,7 +67,7 @@ class Inventory:
             before = known.get(address)
             if before is None or before.pci is not function or before.driver != driver:
                 before = self._make(function, driver)
-            before.status = _status(function, driver)
+            before.status = read_status(function.directory, driver)
             self.gpus[address] = before
         return bool(self.gpus)
 
@@ -109,7 +111,7 @@ class Inventory:
         return next(str(n) for n in range(len(taken) + 1) if str(n) not in taken)
 
     def _device(self, gpu: DrmGpu) -> Device:
-        pci, nodes = gpu.pci, list_directory(os.path.join(gpu.pci.directory, "drm"))
+        pci, nodes = gpu.pci, read_drm_nodes(self._host.roots, gpu.pci.directory)
         vendor = _VENDORS[pci.vendor_id]
         return Device(
             id=gpu.uuid,
@@ -125,21 +127,12 @@ class Inventory:
                 "driver": gpu.driver,
                 "driver_version": read_text(self._host.roots.proc("sys/kernel/osrelease")) if gpu.driver else "",
                 "memory": "unified" if gpu.is_unified else "dedicated",
-                "card_node": _node(nodes, "card"),
-                "render_node": _node(nodes, "renderD"),
+                "card_node": nodes.card,
+                "render_node": nodes.render,
+                "by_path": nodes.by_path,
             },
             info=INFO,
             parent=pci.address,
             missed=True,
             status=gpu.status,
         )
-
-
-def _node(nodes: list[str], prefix: str) -> str:
-    return next((f"/dev/dri/{n}" for n in nodes if n.startswith(prefix) and n[len(prefix) :].isdigit()), "")
-
-
-def _status(function: PciDevice, driver: str) -> Status:
-    if is_stand_in(driver):
-        return Status.PASSED_THROUGH
-    return Status.SUSPENDED if read_is_suspended(function.directory) else Status.PRESENT

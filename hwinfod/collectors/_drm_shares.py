@@ -30,11 +30,13 @@ class ProcessUse:
 
     dedicated_bytes: int = 0
     all_bytes: int = 0
+    regions: dict[str, int] = field(default_factory=dict)
     engines: dict[str, float] = field(default_factory=dict)
 
     def amounts(self, *, unified: bool) -> dict[str, float]:
         """As a holding has them. A process's part of the GPU's time is that of the engine that it keeps busiest."""
         amounts: dict[str, float] = {"memory_bytes": self.all_bytes if unified else self.dedicated_bytes}
+        amounts.update((f"{_word(region)}_memory_bytes", size) for region, size in self.regions.items() if size)
         if self.engines:
             amounts["utilization_ratio"] = round(min(max(self.engines.values()), 1.0), _DIGITS)
             amounts.update((f"{_word(name)}_engine_ratio", round(v, _DIGITS)) for name, v in self.engines.items())
@@ -56,6 +58,8 @@ class Shares:
             process = device.processes.setdefault((seen.pid, seen.start_time_ticks), ProcessUse())
             process.dedicated_bytes += seen.client.used_bytes(unified=False)
             process.all_bytes += seen.client.used_bytes(unified=True)
+            for region, size in seen.client.regions.items():
+                process.regions[region] = process.regions.get(region, 0) + size
             before = self._before.get(key)
             if before is not None:
                 _stay_with_the_larger(before.client, seen.client)

@@ -6,28 +6,55 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
 from hwinfod.core.check import Check
 from hwinfod.core.event import Severity
 from hwinfod.core.metric import Kind, Level, Metric
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 LABELS = ("gpu", "uuid")
 _NVML, _AMD = "NVML", "amdgpu sysfs"
+# Clocks that somebody asked for, or that stand where they are for want of work; and thermal by its two kinds.
+_LESS_TOLD = frozenset(
+    {
+        "sync_boost", "board_limit", "low_utilization", "reliability", "applications_clocks", "base_clocks",
+        "sw_thermal", "hw_thermal",
+    }
+)  # fmt: skip
 
 
 def gauge(
-    name: str, help_: str, source: str, *, unit: str = "", labels: tuple[str, ...] = (), detailed: bool = False
+    name: str,
+    help_: str,
+    source: str,
+    *,
+    unit: str = "",
+    labels: tuple[str, ...] = (),
+    detailed: bool = False,
+    aside: Mapping[str, frozenset[str]] = MappingProxyType({}),
 ) -> Metric:
     """A gauge of a GPU; `labels` come behind gpu and uuid."""
     level = Level.DETAILED if detailed else Level.STANDARD
-    return Metric(name, Kind.GAUGE, help_, source, unit, (*LABELS, *labels), level)
+    return Metric(name, Kind.GAUGE, help_, source, unit, (*LABELS, *labels), level, aside=aside)
 
 
 def counter(
-    name: str, help_: str, source: str, *, unit: str = "", labels: tuple[str, ...] = (), detailed: bool = False
+    name: str,
+    help_: str,
+    source: str,
+    *,
+    unit: str = "",
+    labels: tuple[str, ...] = (),
+    detailed: bool = False,
+    aside: Mapping[str, frozenset[str]] = MappingProxyType({}),
 ) -> Metric:
     """A counter of a GPU; `labels` come behind gpu and uuid."""
     level = Level.DETAILED if detailed else Level.STANDARD
-    return Metric(name, Kind.COUNTER, help_, source, unit, (*LABELS, *labels), level)
+    return Metric(name, Kind.COUNTER, help_, source, unit, (*LABELS, *labels), level, aside=aside)
 
 
 INFO = Metric(
@@ -158,6 +185,7 @@ CLOCK = gauge(
     f"{_NVML} nvmlDeviceGetClockInfo; {_AMD} gpu_metrics",
     unit="hertz",
     labels=("clock",),
+    aside={"clock": frozenset({"sm", "video", "soc", "fabric"})},  # that of the SMs is the one of graphics
 )
 CLOCK_LIMIT = gauge(
     "hw_gpu_clock_limit_hertz",
@@ -178,6 +206,7 @@ FAN = gauge(
     "Speed that the fan is told to have, of its highest.",
     f"{_NVML} nvmlDeviceGetFanSpeed; {_AMD} hwmon pwm1",
     unit="ratio",
+    detailed=True,
 )
 
 THROTTLED = gauge(
@@ -193,17 +222,20 @@ THROTTLE_SECONDS = counter(
     f"{_NVML} NVML_FI_DEV_PERF_POLICY_* (74 to 81, 269 to 271); {_AMD} gpu_metrics *_residency_acc",
     unit="seconds",
     labels=("reason",),
+    aside={"reason": _LESS_TOLD},
 )
 
 PCIE_GENERATION = gauge(
     "hw_gpu_pcie_link_generation",
     "PCI Express generation that the link runs at; an idle GPU may lower it.",
     f"{_NVML} nvmlDeviceGetCurrPcieLinkGeneration; {_AMD} current_link_speed",
+    detailed=True,
 )
 PCIE_WIDTH = gauge(
     "hw_gpu_pcie_link_width_lanes",
     "Lanes that the link runs on.",
     f"{_NVML} nvmlDeviceGetCurrPcieLinkWidth; {_AMD} current_link_width",
+    detailed=True,
 )
 PCIE_GENERATION_LIMIT = gauge(
     "hw_gpu_pcie_link_generation_limit",
@@ -220,19 +252,22 @@ PCIE_WIDTH_LIMIT = gauge(
 PCIE_REPLAYS = counter(
     "hw_gpu_pcie_replays_total",
     "Packets that had to be sent again on the PCI Express link.",
-    f"{_NVML} NVML_FI_DEV_PCIE_REPLAY_COUNTER (94); {_AMD} pcie_replay_count",
+    f"{_NVML} NVML_FI_DEV_PCIE_REPLAY_COUNTER (94); {_AMD} pcie_replay_count, gpu_metrics pcie_replay_count_acc",
+    detailed=True,
 )
 PCIE_RECEIVE = counter(
     "hw_gpu_pcie_receive_bytes_total",
     "Data that came to the GPU over PCI Express.",
-    f"{_NVML} NVML_FI_DEV_PCIE_COUNT_RX_BYTES (198); {_AMD} pcie_bw",
+    f"{_NVML} NVML_FI_DEV_PCIE_COUNT_RX_BYTES (198)",
     unit="bytes",
+    detailed=True,
 )
 PCIE_TRANSMIT = counter(
     "hw_gpu_pcie_transmit_bytes_total",
     "Data that the GPU sent over PCI Express.",
-    f"{_NVML} NVML_FI_DEV_PCIE_COUNT_TX_BYTES (197); {_AMD} pcie_bw",
+    f"{_NVML} NVML_FI_DEV_PCIE_COUNT_TX_BYTES (197)",
     unit="bytes",
+    detailed=True,
 )
 
 ECC = counter(
@@ -259,6 +294,7 @@ PROCESSES = gauge(
     "hw_gpu_processes",
     "Processes that use the GPU.",
     f"{_NVML} nvmlDeviceGet{{Compute,Graphics,MPSCompute}}RunningProcesses_v3; {_AMD} /sys/class/kfd/kfd/proc",
+    detailed=True,
 )
 
 METRICS = tuple(value for value in list(globals().values()) if isinstance(value, Metric))

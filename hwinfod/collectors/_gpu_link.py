@@ -11,6 +11,7 @@ from hwinfod.sources.pci_link import find_ends, narrowest, read_limit, read_link
 if TYPE_CHECKING:
     from hwinfod.collectors._gpu_columns import Cells
 
+BUSY_RATIO = 0.05  # below it a desktop's compositor, or nothing: such a link may save power
 # Transfer rate in GT/s to what people call it.
 GENERATIONS = {2.5: 1, 5.0: 2, 8.0: 3, 16.0: 4, 32.0: 5, 64.0: 6, 128.0: 7}
 

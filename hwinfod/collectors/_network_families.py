@@ -28,8 +28,8 @@ def _counter(name: str, help_: str, columns: str, unit: str = "", level: Level =
 TRAFFIC = (
     _counter("receive_bytes", "Data received.", "rx_bytes", "bytes"),
     _counter("transmit_bytes", "Data sent.", "tx_bytes", "bytes"),
-    _counter("receive_packets", "Packets received.", "rx_packets", "packets"),
-    _counter("transmit_packets", "Packets sent.", "tx_packets", "packets"),
+    _counter("receive_packets", "Packets received.", "rx_packets", "packets", Level.DETAILED),
+    _counter("transmit_packets", "Packets sent.", "tx_packets", "packets", Level.DETAILED),
     _counter("receive_errors", "Packets received broken, or lost by the hardware.", "rx_errors"),
     _counter("transmit_errors", "Packets that could not be sent.", "tx_errors"),
     _counter(
@@ -83,6 +83,7 @@ SPEED = Metric(
     help="Speed of the link in one direction; absent while it is down.",
     source="/sys/class/net/*/speed",
     labels=_LABELS,
+    level=Level.DETAILED,
 )
 MTU = Metric(
     name="hw_network_mtu_bytes",
@@ -99,6 +100,7 @@ INFO = Metric(
     help="What the interface is, and what it hangs on.",
     source="/sys/class/net/*, /sys/class/net/*/device",
     labels=("interface", "kind", "address", "driver", "pci", "numa_node", "duplex", "master"),
+    level=Level.DETAILED,
 )
 
 LINK = (UP, CARRIER_CHANGES, STATE)

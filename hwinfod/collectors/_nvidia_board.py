@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from hwinfod.collectors._nvidia_gpu import GpuReader
 from hwinfod.collectors._nvidia_links import Links
+from hwinfod.collectors._nvidia_readings import CALLS, FIELDS, SELDOM
 from hwinfod.sources.nvml_errors import DeviceFailed, LibraryFailed, NvmlError
 from hwinfod.sources.nvml_gpm import has_gpm
 
@@ -19,19 +20,25 @@ if TYPE_CHECKING:
 
 
 class Board:
-    """One GPU: its values every second, its links every few seconds."""
+    """One GPU: its values every second, its links and what changes seldom every few seconds."""
 
     def __init__(self, session: Session, gpu: Gpu, table: Table) -> None:
         """Tries what the GPU has. Raises DeviceFailed and LibraryFailed."""
         self.gpu = gpu
         self.has_gpm = has_gpm(session, gpu.handle)
-        self.values = GpuReader(session, gpu.handle, table, gpu.labels)
+        self.values = GpuReader(session, gpu.handle, table, gpu.labels, CALLS, FIELDS)
+        self.unsupported = set(self.values.unsupported)
         self._session = session
         self._links: Links | None = None
+        self._seldom: GpuReader | None = None
 
     def sample_links(self, table: Table, skip: Callable[[str, object], None]) -> None:
         """Raises DeviceFailed and LibraryFailed."""
         try:
+            if self._seldom is None:
+                self._seldom = GpuReader(self._session, self.gpu.handle, table, self.gpu.labels, SELDOM)
+                self.unsupported |= self._seldom.unsupported
+            self._seldom.sample(skip)
             if self._links is None:
                 self._links = Links(self._session, self.gpu.handle, table, self.gpu.labels)
             self._links.sample()
@@ -43,5 +50,6 @@ class Board:
     def release(self) -> None:
         """Gives the columns up."""
         self.values.release()
-        if self._links is not None:
-            self._links.release()
+        for read in (self._links, self._seldom):
+            if read is not None:
+                read.release()

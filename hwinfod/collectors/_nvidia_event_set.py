@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from hwinfod.collectors._nvidia_inventory import list_handles
 from hwinfod.core.event import Severity
+from hwinfod.core.runner import RESCAN_SECONDS
 from hwinfod.sources.nvml import Session
 from hwinfod.sources.nvml_errors import (
     DRIVER_NOT_LOADED,
@@ -20,6 +21,7 @@ from hwinfod.sources.nvml_errors import (
     UNINITIALIZED,
     DeviceFailed,
     LibraryFailed,
+    NotYet,
     NvmlError,
 )
 
@@ -67,6 +69,8 @@ class EventSet:
         self._session: Session | None = None
         self._set: Any = None
         self._uuids: dict[int, str] = {}
+        self._not_before = 0.0
+        self._trouble: LibraryFailed | None = None
 
     @staticmethod
     def severity(name: str) -> Severity | None:
@@ -78,10 +82,14 @@ class EventSet:
         try:
             session = self._connected()
             return [] if session is None else self._drain(session)
+        except NotYet:
+            self._not_before = 0.0
+            return []
         except LibraryFailed as error:
             self.close()
             if error.code in _QUIET:
                 return []
+            self._trouble = error
             raise
 
     def close(self) -> None:
@@ -99,7 +107,15 @@ class EventSet:
         if self._session is not None and self._session.is_stale:
             self.close()
         if self._session is None:
+            now = self._collector.host.clock.monotonic()
+            if now < self._not_before:
+                if self._trouble is not None:
+                    raise self._trouble
+                return None
+            self._trouble = None
+            self._not_before = now + RESCAN_SECONDS  # without a driver each try maps the library and may call modprobe
             self._session = Session(self._collector.roots, self._places, self._collector.step)
+            self._not_before = 0.0
             self._collector.host.hold.set_holding(self._collector.name, True)
         if self._set is None:
             self._register(self._session)
@@ -115,10 +131,10 @@ class EventSet:
             return
         for _, handle in list_handles(session, self._collector.roots, _ignore):
             try:
+                self._uuids[_address(handle)] = session.text("nvmlDeviceGetUUID", handle)
                 types = session.call("nvmlDeviceGetSupportedEventTypes", handle) & _WANTED
                 if types:
                     session.call("nvmlDeviceRegisterEvents", handle, types, self._set)
-                self._uuids[_address(handle)] = session.text("nvmlDeviceGetUUID", handle)
             except LibraryFailed:
                 raise
             except NvmlError:

@@ -6,12 +6,14 @@ from __future__ import annotations
 from hwinfod.collectors._gpu_families import LABELS, counter, gauge
 from hwinfod.core.check import Check
 from hwinfod.core.event import Severity
-from hwinfod.core.metric import Kind, Metric
+from hwinfod.core.metric import Kind, Level, Metric
 
 _FI = "NVML NVML_FI_DEV"
 _GPM = "NVML nvmlGpmMetricsGet"
 
-SM_ACTIVE = gauge("hw_gpu_sm_active_ratio", "Share of the multiprocessors at work.", f"{_GPM} (2)", unit="ratio")
+SM_ACTIVE = gauge(
+    "hw_gpu_sm_active_ratio", "Share of the multiprocessors at work.", f"{_GPM} (2)", unit="ratio", detailed=True
+)
 TENSOR_ACTIVE = gauge(
     "hw_gpu_tensor_active_ratio", "Share of the time in which tensor cores worked.", f"{_GPM} (5)", unit="ratio"
 )
@@ -49,6 +51,7 @@ ROWS_REMAPPED = gauge(
     "Memory rows replaced by spare ones, by the errors that they had.",
     f"{_FI}_REMAPPED_COR (142), _UNC (143)",
     labels=("type",),
+    detailed=True,
 )
 RETIREMENT_PENDING = gauge(
     "hw_gpu_page_retirement_pending",
@@ -65,6 +68,7 @@ RECOVERY_ACTION = Metric(
     help="What the driver wants done before the GPU can be relied on again.",
     source=f"{_FI}_GET_GPU_RECOVERY_ACTION (230)",
     labels=LABELS,
+    level=Level.DETAILED,
     states=RECOVERY_ACTIONS,
 )
 FABRIC_STATE = Metric(
@@ -81,18 +85,21 @@ NVLINKS = gauge(
     "NVLinks, by whether they are up.",
     f"{_FI}_NVLINK_LINK_COUNT (91), _NVLINK_GET_STATE (165)",
     labels=("state",),
+    aside={"state": frozenset({"unused"})},
 )
 NVLINK_RECEIVE = counter(
     "hw_gpu_nvlink_receive_bytes_total",
     "Data that came over all NVLinks, without the links' own overhead.",
     f"{_FI}_NVLINK_THROUGHPUT_DATA_RX (139)",
     unit="bytes",
+    detailed=True,
 )
 NVLINK_TRANSMIT = counter(
     "hw_gpu_nvlink_transmit_bytes_total",
     "Data sent over all NVLinks, without the links' own overhead.",
     f"{_FI}_NVLINK_THROUGHPUT_DATA_TX (138)",
     unit="bytes",
+    detailed=True,
 )
 NVLINK_ERRORS = counter(
     "hw_gpu_nvlink_errors_total",
@@ -152,6 +159,7 @@ MIG_LIMIT = gauge(
     "NVML nvmlDeviceGetMemoryInfo_v2 total, of the instance",
     unit="bytes",
     labels=MIG,
+    detailed=True,
 )
 MIG_SM_ACTIVE = gauge(
     "hw_gpu_mig_sm_active_ratio",
@@ -159,6 +167,7 @@ MIG_SM_ACTIVE = gauge(
     f"{_GPM} (2), of the GPU instance",
     unit="ratio",
     labels=MIG,
+    detailed=True,
 )
 
 RELEASED = Metric(

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hwinfod.collectors import _nvidia_families as families
+from hwinfod.collectors._gpu_link import BUSY_RATIO
 from hwinfod.core.table import Groups
 from hwinfod.sources.files import list_directory, read_optional
 from hwinfod.sources.nvml_errors import DeviceFailed, LibraryFailed, NvmlError
@@ -57,16 +58,19 @@ class Gpm:
         self._boards = Groups(table, _board_columns)
         self._instances = Groups(table, lambda key: [(families.MIG_SM_ACTIVE, tuple(key.split("\0")))])
 
-    def sample(self, gpu: Gpu, instances: list[Instance]) -> None:
-        """Fills the row. Raises what a failed device or library raises."""
+    def sample(self, gpu: Gpu, instances: list[Instance]) -> bool:
+        """Fills the row; whether the multiprocessors work. Raises what a failed device or library raises."""
         if not gpu.mig_enabled:
             values = self._read(gpu, None, tuple(_COLUMNS))
             self._boards.set("\0".join(gpu.labels), values)
-            return
+            return (values[0] or 0) > BUSY_RATIO
+        works = False
         for instance in instances:
             if instance.gpu_instance is not None:
                 values = self._read(gpu, instance.gpu_instance, (_SM_ACTIVE,))
                 self._instances.set("\0".join(instance.labels(gpu)), values)
+                works |= (values[0] or 0) > BUSY_RATIO
+        return works
 
     def sweep(self) -> None:
         """After each tick: what was not sampled is gone."""
@@ -77,6 +81,9 @@ class Gpm:
         self._used.clear()
 
     def close(self) -> None:
+        """Gives readers and columns up: the next session has its own."""
+        self._boards.clear()
+        self._instances.clear()
         for reader in self._readers.values():
             reader.close()
         self._readers.clear()

@@ -1,42 +1,49 @@
 # SPDX-License-Identifier: MIT
-"""One NVIDIA GPU: what it has is found out once, and read every second."""
+"""One NVIDIA GPU: what it has is found out once, and read at every beat."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from hwinfod.collectors import _nvidia_readings as readings
+from hwinfod.collectors._gpu_link import BUSY_RATIO
 from hwinfod.sources.nvml_errors import DeviceFailed, LibraryFailed, NvmlError, Unsupported
 from hwinfod.sources.nvml_fields import find_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence
 
     from hwinfod.collectors._nvidia_readings import Call, Field
-    from hwinfod.core.metric import Metric
-    from hwinfod.core.table import Group, Table
+    from hwinfod.core.table import Column, Table
     from hwinfod.sources.nvml import Handle, Session
-
-_BUSY = 0.05  # below it a desktop's compositor, or nothing
 
 
 class GpuReader:
     """The columns of one GPU in one table. A value that cannot be read this time is absent and costs only itself."""
 
-    def __init__(self, session: Session, handle: Handle, table: Table, labels: tuple[str, str]) -> None:
+    def __init__(
+        self,
+        session: Session,
+        handle: Handle,
+        table: Table,
+        labels: tuple[str, str],
+        calls: Sequence[Call],
+        fields: Sequence[Field] = (),
+    ) -> None:
         """Tries every call once. Raises DeviceFailed and LibraryFailed."""
         self.unsupported: set[str] = set()
         self.is_busy = False
         self._session = session
         self._handle = handle
-        self._table = table
         self._labels = labels
-        self._bound: set[tuple[Metric, tuple[str, ...]]] = set()
-        wanted = {(field.id, field.scope): field for field in readings.FIELDS}
+        wanted = {(field.id, field.scope): field for field in fields}
         self._reader = find_fields(session, handle, list(wanted))
         self._fields = [wanted[key] for key in self._reader.fields]
-        self._field_group = self._bind_fields(self._fields)
-        self._calls = [(call, self._bind(call)) for call in readings.CALLS if self._has(call)]
+        given = {(field.metric, field.labels) for field in self._fields}
+        answered = [call for call in calls if self._has(call, given)]
+        # Only now, as a try that raises would leave columns behind that nobody gives up.
+        self._field_group = table.bind_columns(self._columns((field.metric, field.labels) for field in self._fields))
+        self._calls = [(call, table.bind_columns(self._columns(call.columns), level=call.level)) for call in answered]
 
     def sample(self, skip: Callable[[str, object], None]) -> bool:
         """Fills this tick's row. False where the GPU gave nothing at all. Raises DeviceFailed and LibraryFailed."""
@@ -48,7 +55,7 @@ class GpuReader:
                 group.set(values)
                 answered = True
                 if call.function == readings.UTILIZATION_CALL:
-                    self.is_busy = (values[0] or 0) > _BUSY
+                    self.is_busy = (values[0] or 0) > BUSY_RATIO
             except (DeviceFailed, LibraryFailed):
                 raise
             except NvmlError as error:
@@ -74,9 +81,9 @@ class GpuReader:
         )
         return any(value is not None for value in values)
 
-    def _has(self, call: Call) -> bool:
+    def _has(self, call: Call, given: set[Column]) -> bool:
         """Whether this GPU has what nothing before gave. What fails for another reason may work the next time."""
-        if self._bound.issuperset(call.columns):
+        if given.issuperset(call.columns):
             return False
         try:
             self._session.call(call.function, self._handle, *call.arguments)
@@ -86,14 +93,11 @@ class GpuReader:
         except (DeviceFailed, LibraryFailed):
             raise
         except NvmlError as error:
-            return error.code != 2  # an argument of another generation of boards
+            if error.code == 2:  # an argument of another generation of boards
+                return False
+        given.update(call.columns)
         return True
 
-    def _bind(self, call: Call) -> Group:
-        self._bound.update(call.columns)
-        columns = [(metric, (*self._labels, *labels)) for metric, labels in call.columns]
-        return self._table.bind_columns(columns, level=call.level)
-
-    def _bind_fields(self, fields: list[Field]) -> Group:
-        self._bound.update((field.metric, field.labels) for field in fields)
-        return self._table.bind_columns([(field.metric, (*self._labels, *field.labels)) for field in fields])
+    def _columns(self, columns: Iterable[Column]) -> list[Column]:
+        """With the labels of this GPU before their own."""
+        return [(metric, (*self._labels, *labels)) for metric, labels in columns]

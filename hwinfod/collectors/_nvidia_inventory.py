@@ -8,14 +8,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hwinfod.collectors._gpu_families import INFO
+from hwinfod.collectors._nvidia_peers import read_peers
+from hwinfod.collectors._nvidia_readings import MEMORY_V2
+from hwinfod.collectors._pci_status import read_status
 from hwinfod.core.device import Device, Status
-from hwinfod.sources.files import link_name, read_int
-from hwinfod.sources.nvml_errors import DeviceFailed, LibraryFailed, NvmlError
+from hwinfod.sources.drm_nodes import DrmNodes, read_drm_nodes
+from hwinfod.sources.files import link_name, list_directory, read_int
+from hwinfod.sources.nvml_errors import NOT_SUPPORTED, DeviceFailed, LibraryFailed, NvmlError
 from hwinfod.sources.nvml_library import list_gpus_on_pci
-from hwinfod.sources.pci import is_stand_in, read_driver, read_is_suspended
+from hwinfod.sources.pci import read_driver, read_is_suspended
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from hwinfod.core.host import Host, RootPaths
     from hwinfod.sources.nvml import Handle, Session
@@ -61,12 +65,6 @@ class Gpu:
         return Device(self.uuid, KIND, self.title, self.facts, INFO, self.pci, missed=True, status=status)
 
 
-def normalise_pci(bus_id: str) -> str:
-    """NVML's 00000000:1B:00.0 as sysfs has it, 0000:1b:00.0."""
-    domain, _, rest = bus_id.lower().partition(":")
-    return f"{domain.lstrip('0'):0>4}:{rest}" if rest else ""
-
-
 def find_gpus(session: Session, host: Host, known: Mapping[str, Device], leave_out: LeaveOut) -> list[Gpu]:
     """Every GPU that answers; `leave_out` is told the number and error of one that does not. Raises LibraryFailed."""
     versions = _versions(session)
@@ -80,8 +78,8 @@ def find_gpus(session: Session, host: Host, known: Mapping[str, Device], leave_o
         except NvmlError as error:
             leave_out(number, error)
             continue
-        before = known.get(gpu.uuid)
-        gpu.index = before.facts["gpu"] if before is not None else _free_index(number, taken)
+        before = known.get(gpu.uuid) or known.get(_by_place(gpu.pci))
+        gpu.index = before.facts["gpu"] if before is not None and "gpu" in before.facts else _free_index(number, taken)
         gpu.facts["gpu"] = gpu.index
         taken.add(gpu.index)
         gpus.append(gpu)
@@ -94,22 +92,54 @@ def elsewhere(host: Host, known: Mapping[str, Device], seen: set[str]) -> Iterat
     by_pci = {device.facts.get("pci", ""): device for device in known.values()}
     for address in list_gpus_on_pci(host.roots):
         directory = host.roots.sys("bus/pci/devices", address)
-        status = _status(directory)
+        driver = read_driver(directory)
+        status = read_status(directory, driver)
         if address in seen or status is Status.PRESENT:
             continue
         before = by_pci.get(address)
         facts = dict(before.facts) if before is not None else {"vendor": VENDOR, "model": "NVIDIA GPU", "pci": address}
-        facts["driver"] = read_driver(directory)
-        id_ = before.id if before is not None else f"gpu:{address}"
+        facts["driver"] = driver
+        id_ = before.id if before is not None else _by_place(address)
         name = before.name if before is not None else address
         info = INFO if before is not None else None
         yield Device(id_, KIND, name, facts, info, address, missed=True, status=status)
+
+
+def silent(host: Host, known: Mapping[str, Device], shown: Sequence[Gpu]) -> Iterator[Device]:
+    """The GPUs that the driver has, and that NVML does not show and never did: dead since before we looked. Source:
+    /proc/driver/nvidia/gpus, where a container sees those that were given to it."""
+    seen = {gpu.pci for gpu in shown}
+    with_name = {device.facts.get("pci", "") for device in known.values() if device.id != _by_place(device.parent)}
+    taken = {device.facts.get("gpu", "") for device in known.values()} | {gpu.index for gpu in shown}
+    driven = set(list_directory(host.roots.proc("driver", "nvidia", "gpus")))
+    for number, address in enumerate(list_gpus_on_pci(host.roots)):
+        if address in seen | with_name or address not in driven:
+            continue
+        directory = host.roots.sys("bus/pci/devices", address)
+        if _status(directory) is not Status.PRESENT:
+            continue
+        before, id_ = known.get(_by_place(address)), _by_place(address)
+        index = before.facts.get("gpu", "") if before is not None else ""
+        index = index or _free_index(number, taken)
+        taken.add(index)
+        facts = {"gpu": index, "uuid": id_, "vendor": VENDOR, "model": "NVIDIA GPU", "pci": address}
+        facts["driver"] = read_driver(directory)
+        yield Device(id_, KIND, f"{index} at {address}", facts, None, address, missed=True, status=Status.LOST)
+
+
+def _by_place(address: str) -> str:
+    """The id of a GPU of which nothing else is known."""
+    return f"gpu:{address}"
 
 
 def find_functions(roots: RootPaths) -> dict[str, Status]:
     """NVIDIA's functions on the PCI bus by address: a change is a reason to look anew."""
     base = roots.sys("bus/pci/devices")
     return {address: _status(os.path.join(base, address)) for address in list_gpus_on_pci(roots)}
+
+
+def _status(directory: str) -> Status:
+    return read_status(directory, read_driver(directory))
 
 
 def given_away(functions: Mapping[str, Status]) -> dict[str, bool]:
@@ -129,12 +159,6 @@ def known_gpus(host: Host) -> dict[str, Device]:
 def is_suspended(gpu: Gpu) -> bool:
     """Any call would wake it."""
     return bool(gpu.directory) and read_is_suspended(gpu.directory)
-
-
-def _status(directory: str) -> Status:
-    if is_stand_in(read_driver(directory)):
-        return Status.PASSED_THROUGH
-    return Status.SUSPENDED if read_is_suspended(directory) else Status.PRESENT
 
 
 def _free_index(number: int, taken: set[str]) -> str:
@@ -188,11 +212,10 @@ def _versions(session: Session) -> dict[str, str]:
 def _read_gpu(session: Session, handle: Handle, roots: RootPaths, versions: Mapping[str, str]) -> Gpu:
     """The facts of one GPU; only its UUID must be there. Raises NvmlError."""
     uuid = session.text("nvmlDeviceGetUUID", handle)
-    info = session.optional("nvmlDeviceGetPciInfo_v3", handle)
-    bus_id = info.busId if info is not None else b""
-    pci = normalise_pci(bus_id.decode("ascii", "replace") if isinstance(bus_id, bytes) else str(bus_id))
+    pci = session.pci_address("nvmlDeviceGetPciInfo_v3", handle)
     directory = os.path.realpath(roots.sys("bus/pci/devices", pci)) if pci else ""
     is_known = os.path.isdir(directory)
+    nodes = read_drm_nodes(roots, directory) if is_known else DrmNodes("", "", "")
     mig = session.optional("nvmlDeviceGetMigMode", handle) or (0, 0)
     gpu = Gpu(uuid, "", pci, handle, {}, directory if is_known else "", mig_enabled=mig[0] == 1)
     gpu.is_unified = _is_unified(session, handle)
@@ -208,7 +231,9 @@ def _read_gpu(session: Session, handle: Handle, roots: RootPaths, versions: Mapp
         "part_number": session.optional_text("nvmlDeviceGetBoardPartNumber", handle),
         "vbios": session.optional_text("nvmlDeviceGetVbiosVersion", handle),
         "inforom": session.optional_text("nvmlDeviceGetInforomImageVersion", handle),
-        "render_node": _render_node(directory),
+        "render_node": nodes.render,
+        "by_path": nodes.by_path,
+        "nvlink_peers": read_peers(session, handle),
         "mig_mode": _MODES.get(mig[0], "") if session.optional("nvmlDeviceGetMigMode", handle) else "",
         **_numbers(session, handle),
         **versions,
@@ -235,21 +260,19 @@ def _numbers(session: Session, handle: Handle) -> dict[str, str]:
 
 
 def _is_unified(session: Session, handle: Handle) -> bool:
-    """Grace-Blackwell desktops and Jetsons have one memory, and NVML says that it does not support the question."""
-    try:
-        return int(session.call("nvmlDeviceGetMemoryInfo", handle).total) == 0
-    except NvmlError as error:
-        return error.code == 3
+    """Grace-Blackwell desktops and Jetsons have one memory, and NVML says that it does not support the question.
+    Raises DeviceFailed and LibraryFailed."""
+    code = 0
+    for version in ((MEMORY_V2,), ()):
+        try:
+            return int(session.call("nvmlDeviceGetMemoryInfo", handle, *version).total) == 0
+        except (DeviceFailed, LibraryFailed):
+            raise
+        except NvmlError as error:
+            code = error.code
+    return code == NOT_SUPPORTED
 
 
 def _numa_node(directory: str) -> str:
     node = read_int(os.path.join(directory, "numa_node")) if directory else None
     return "" if node is None or node < 0 else str(node)
-
-
-def _render_node(directory: str) -> str:
-    try:
-        names = os.listdir(os.path.join(directory, "drm"))
-    except OSError:
-        return ""
-    return next((f"/dev/dri/{name}" for name in sorted(names) if name.startswith("renderD")), "")

@@ -19,6 +19,12 @@ _MOST_LINKS = 36  # nvml.h NVML_NVLINK_MAX_LINKS is 18 up to generation 5, 36 fr
 _STATES = ("up", "down", "unused")
 
 
+def count_links(session: Session, handle: Handle) -> int:
+    """How many the board has, whether they lead anywhere or not. Raises NvmlError."""
+    ((_, count),) = FieldReader(session, handle, [(_COUNT, 0)]).read_all()
+    return min(int(count or 0), _MOST_LINKS)
+
+
 class Links:
     """The links of one GPU. A link that was never up leads nowhere, as on a board without a bridge: unused, not
     down."""
@@ -27,8 +33,7 @@ class Links:
         """Raises NvmlError."""
         self._session = session
         self._handle = handle
-        ((_, count),) = FieldReader(session, handle, [(_COUNT, 0)]).read_all()
-        self.count = min(int(count or 0), _MOST_LINKS)
+        self.count = count_links(session, handle)
         wanted = [(id_, n) for n in range(self.count) for id_ in (_STATE, _RECEIVE, _TRANSMIT, *LINK_ERRORS.values())]
         self._reader = find_fields(session, handle, wanted) if wanted else None
         self._were_up: set[int] = set()

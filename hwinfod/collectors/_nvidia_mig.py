@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from hwinfod.sources.nvml import Handle, Session
 
 KIND = "gpu partition"  # as of every vendor
-_NO_INSTANCE = 0xFFFFFFFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +99,10 @@ def _moved(instance: Instance, number: int, handle: Handle) -> Instance:
 
 
 def _read(session: Session, handle: Handle, uuid: str, number: int) -> Instance:
-    attributes = session.optional("nvmlDeviceGetAttributes", handle)
-    gpu_instance = session.optional("nvmlDeviceGetGpuInstanceId", handle)
-    compute_instance = session.optional("nvmlDeviceGetComputeInstanceId", handle)
+    """Raises NvmlError: what is missing now would be missing for as long as the instance lives."""
+    attributes = session.supported("nvmlDeviceGetAttributes", handle)
+    gpu_instance = session.supported("nvmlDeviceGetGpuInstanceId", handle)
+    compute_instance = session.supported("nvmlDeviceGetComputeInstanceId", handle)
     facts = {
         "gpu_instance": "" if gpu_instance is None else str(gpu_instance),
         "compute_instance": "" if compute_instance is None else str(compute_instance),

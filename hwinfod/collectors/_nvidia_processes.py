@@ -15,7 +15,7 @@ from hwinfod.core.holding import Batch, Holding
 from hwinfod.core.table import Groups
 from hwinfod.errors import HwinfodError
 from hwinfod.sources.files import read_file
-from hwinfod.sources.nvml_errors import DeviceFailed, LibraryFailed, NvmlError
+from hwinfod.sources.nvml_errors import DeviceFailed, LibraryFailed, NvmlError, Unsupported
 from hwinfod.sources.process import parse_stat
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ _LISTS = {
     "graphics": "nvmlDeviceGetGraphicsRunningProcesses_v3",
     "mps client": "nvmlDeviceGetMPSComputeRunningProcesses_v3",
 }
+_ALWAYS_THERE = "compute"
+_SHARED = "mps server (shared)"  # what it holds is for all of its clients
 _MPS_SERVER = b"nvidia-cuda-mps"  # nvidia-cuda-mps-server, as comm has it
 _EMPTY = (0, 6)  # the bindings raise success where there is nothing to size; NVML says not found
 _STAT_LIMIT = 4096
@@ -59,14 +61,20 @@ class Processes:
         self._counts = Groups(table, lambda key: [(PROCESSES, tuple(key.split("\0")))])
 
     def scan(self, session: Session, gpus: Iterable[tuple[Gpu, list[Instance]]], skip: Skip) -> None:
-        """Raises LibraryFailed. A GPU that fails costs itself: the next tick of values says what is the matter."""
+        """Raises LibraryFailed. A GPU whose lists cannot be had has no batch: part of a list is not who uses it."""
         scanned = set()
         for gpu, instances in gpus:
             begun = self._host.clock.boottime_ns()
+            tell = _prefixed(skip, gpu)
             try:
-                uses = self._uses(session, gpu, instances, _prefixed(skip, gpu))
+                uses = self._uses(session, gpu, instances, tell)
                 totals = _totals(session, gpu)
-            except DeviceFailed:
+            except LibraryFailed:
+                raise
+            except Unsupported:
+                continue
+            except NvmlError as error:
+                tell(error.function, error)
                 continue
             holdings = tuple(self._holding(pid, use) for pid, use in uses.items())
             self._host.holdings.publish(Batch(gpu.uuid, begun, totals, holdings))
@@ -87,17 +95,17 @@ class Processes:
         if gpu.mig_enabled:
             uses: dict[int, _Use] = {}
             for instance in instances:
-                part = _running(session, instance.handle, skip)
+                part = _running(session, instance.handle)
                 for pid, use in part.items():
                     _add(uses.setdefault(pid, _Use()), use, f"partition_{instance.number}_memory_bytes")
             return uses
-        uses = _running(session, gpu.handle, skip)
+        uses = _running(session, gpu.handle)
         self._add_shares(session, gpu, uses, skip)
         return uses
 
     def _add_shares(self, session: Session, gpu: Gpu, uses: dict[int, _Use], skip: Skip) -> None:
         """Shares of the time since the last look. NVML lists who did something: who is not listed did nothing. It
-        also lists processes that are gone, and shares above 100 %, which are garbage."""
+        also lists processes that are gone, and shares above 100 %, which are garbage: who has no other has none."""
         since = self._seen_us.get(gpu.uuid, self._host.clock.wall_ns() // 1000 - _SECOND_US)
         try:
             samples = session.call("nvmlDeviceGetProcessUtilization", gpu.handle, since)
@@ -113,6 +121,8 @@ class Processes:
         for pid, use in uses.items():
             shares = [_shares(sample) for sample in samples if sample.pid == pid]
             valid = [row for row in shares if max(row) <= 100]
+            if shares and not valid:
+                continue
             for column, name in enumerate(_SHARES):
                 mean = sum(row[column] for row in valid) / len(valid) if valid else 0.0
                 use.amounts[name] = round(mean / 100, 4)
@@ -124,7 +134,7 @@ class Processes:
             start, comm = stat.start_time_ticks, read_file(self._host.roots.proc(str(pid), "comm"), 64)
         except HwinfodError:
             pass  # it ended meanwhile, or lives in a PID namespace that is not ours
-        role = "mps server" if comm.startswith(_MPS_SERVER) else " and ".join(use.roles)
+        role = _SHARED if comm.startswith(_MPS_SERVER) else " and ".join(use.roles)
         return Holding(pid, start, use.amounts, role=role)
 
 
@@ -132,16 +142,15 @@ def _prefixed(skip: Skip, gpu: Gpu) -> Skip:
     return lambda call, error: skip(f"GPU {gpu.index} {call}", error)
 
 
-def _running(session: Session, handle: Handle, skip: Skip) -> dict[int, _Use]:
+def _running(session: Session, handle: Handle) -> dict[int, _Use]:
+    """Raises NvmlError; a GPU or driver may lack any list but the first."""
     uses: dict[int, _Use] = {}
     for role, function in _LISTS.items():
         try:
             running = session.call(function, handle)
-        except (DeviceFailed, LibraryFailed):
-            raise
-        except NvmlError as error:
-            if error.code not in (3, 13):
-                skip(function, error)
+        except Unsupported:
+            if role == _ALWAYS_THERE:
+                raise
             continue
         for process in running:
             if not process.pid:

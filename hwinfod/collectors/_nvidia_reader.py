@@ -19,6 +19,7 @@ from hwinfod.collectors._nvidia_inventory import (
     given_away,
     is_suspended,
     known_gpus,
+    silent,
 )
 from hwinfod.collectors._nvidia_mig import Mig
 from hwinfod.collectors._nvidia_processes import Processes
@@ -33,15 +34,15 @@ from hwinfod.sources.nvml_errors import (
     INVALID_ARGUMENT,
     LIBRARY_NOT_FOUND,
     RESET_REQUIRED,
-    UNINITIALIZED,
     DeviceFailed,
     LibraryFailed,
+    NotYet,
     NvmlError,
 )
 from hwinfod.sources.proc_meminfo import parse_meminfo
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from hwinfod.core.collector import Collector
     from hwinfod.core.device import Device
@@ -103,7 +104,7 @@ class Reader:
             LIBRARY.end_all()
 
     def sample_links(self) -> None:
-        """NVLink and fabric of every GPU that works."""
+        """NVLink, fabric, limits and lifetime errors of every GPU that works."""
         if self.session is None or self.session.is_stale:
             return
         with self._connection():
@@ -112,6 +113,7 @@ class Reader:
                     continue
                 try:
                     board.sample_links(self._collector.tables["links"], self._skipper(gpu))
+                    self._tell_unsupported(board)
                 except DeviceFailed as error:
                     self._fail(gpu, error)
 
@@ -171,10 +173,10 @@ class Reader:
             self._host.hold.set_holding(self._collector.name, True)
             self._gpm = Gpm(session, self._collector.table)
             self.enumerate(session)
+        except NotYet:
+            return None
         except LibraryFailed as error:
             self.disconnect()
-            if error.code == UNINITIALIZED:
-                return None
             self.report()
             if error.code in _ABSENT:
                 raise Absent(_ABSENT[error.code]) from None
@@ -218,12 +220,20 @@ class Reader:
         known = known_gpus(self._host)
         working = [gpu for gpu in self.gpus if not gpu.is_lost]
         records = [gpu.record() for gpu in working]
-        records += elsewhere(self._host, known, {gpu.pci for gpu in working})
+        places = {gpu.pci for gpu in working}
+        records += elsewhere(self._host, known, places)
         there = {record.id for record in records}
+        mute = list(silent(self._host, known, self.gpus)) if self.session is not None else []
+        self._tell_silent(device for device in mute if device.id not in known)
+        records += mute
         records += [instance.record(gpu) for gpu in working for instance in self._mig.of(gpu)]
         self._host.devices.reconcile(self._collector.name, records)
         failed = {gpu.uuid for gpu in self.gpus}
-        self.lost = {id_: d for id_, d in known.items() if id_ not in there | failed and "gpu" in d.facts}
+        self.lost = {
+            id_: device
+            for id_, device in {**known, **{device.id: device for device in mute}}.items()
+            if id_ not in there | failed and "gpu" in device.facts and device.facts["pci"] not in places
+        }
 
     @contextlib.contextmanager
     def _connection(self) -> Iterator[None]:
@@ -265,11 +275,12 @@ class Reader:
                     self._tell_unsupported(board)
                 answers = board.values.sample(self._skipper(gpu))
                 changed = self._mig.sample(session, gpu) if gpu.mig_enabled else False
+                is_busy = board.values.is_busy
                 if board.has_gpm and self._gpm is not None and not self._profilers.running:
-                    self._gpm.sample(gpu, self._mig.of(gpu))
+                    is_busy |= self._gpm.sample(gpu, self._mig.of(gpu))
                 if gpu.is_unified:
                     self._sample_unified(key)
-                if board.values.is_busy:
+                if is_busy:
                     self._host.activity.note(gpu.pci)
             except DeviceFailed as error:
                 answers = False
@@ -311,8 +322,17 @@ class Reader:
         self.report()
         self._retry.plan()
 
+    def _tell_silent(self, devices: Iterable[Device]) -> None:
+        for device in devices:
+            text = f"GPU {device.name} does not answer: the driver has it, and NVML does not show it"
+            log.error("%s", text)
+            self._host.events.add(
+                EventKind.GPU_FAILED, Severity.CRITICAL, text, device=device.id,
+                attributes={"gpu": device.facts["gpu"], "pci": device.facts["pci"]},
+            )  # fmt: skip
+
     def _tell_unsupported(self, board: Board) -> None:
-        new = board.values.unsupported - self._unsupported
+        new = board.unsupported - self._unsupported
         if new:
             self._unsupported |= new
             log.info("this driver or GPU does not support %s", ", ".join(sorted(new)))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is read of an NVIDIA GPU every second: which call or field fills which columns, in which unit.
+"""What is read of an NVIDIA GPU: which call or field fills which columns, in which unit.
 
 Where two sources have the same columns, the first that the GPU has fills them.
 Source: nvml.h; units are those of its comments: percent, mW, mJ, MHz, ns, KiB.
@@ -16,7 +16,7 @@ from hwinfod.core.metric import Level
 from hwinfod.sources.nvml_fields import ALL_LINKS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from hwinfod.core.codec import Value
     from hwinfod.core.metric import Metric
@@ -122,6 +122,14 @@ def _engine(name: str, engine: str, level: Level | None = None) -> Call:
     return Call(f"nvmlDeviceGet{name}Utilization", (), _one(gpu.ENGINE, engine), lambda pair: [percent(pair[0])], level)
 
 
+def _ecc(counter: int, metric: Metric) -> Iterator[Call]:
+    """`counter`: nvml.h nvmlEccCounterType_t, 0 volatile, 1 aggregate."""
+    for memory, place in _ECC_MEMORIES.items():
+        for name, kind in _ECC_TYPES.items():
+            arguments = (kind, counter, place)
+            yield Call("nvmlDeviceGetMemoryErrorCounter", arguments, _one(metric, name, memory), lambda n: [known(n)])
+
+
 CALLS: tuple[Call, ...] = (
     Call(
         UTILIZATION_CALL,
@@ -157,6 +165,11 @@ CALLS: tuple[Call, ...] = (
     Call("nvmlDeviceGetCurrentClocksThrottleReasons", (), _THROTTLED, _reasons),
     _simple("nvmlDeviceGetCurrPcieLinkGeneration", gpu.PCIE_GENERATION, known),
     _simple("nvmlDeviceGetCurrPcieLinkWidth", gpu.PCIE_WIDTH, known),
+    *_ecc(0, gpu.ECC),
+)  # fmt: skip
+
+# What changes seldom, and is asked for every few seconds.
+SELDOM: tuple[Call, ...] = (
     *(
         _simple("nvmlDeviceGetMaxClockInfo", gpu.CLOCK_LIMIT, megahertz, which, label=name)
         for name, which in _CLOCKS.items()
@@ -167,15 +180,8 @@ CALLS: tuple[Call, ...] = (
         _simple("nvmlDeviceGetTemperatureThreshold", gpu.TEMPERATURE_LIMIT, known, which, label=name)
         for name, which in _THRESHOLDS.items()
     ),
-    *(
-        Call(
-            "nvmlDeviceGetMemoryErrorCounter", (kind, counter, place), _one(metric, name, memory), lambda n: [known(n)]
-        )
-        for counter, metric in enumerate((gpu.ECC, gpu.ECC_LIFETIME))
-        for memory, place in _ECC_MEMORIES.items()
-        for name, kind in _ECC_TYPES.items()
-    ),
-)  # fmt: skip
+    *_ecc(1, gpu.ECC_LIFETIME),
+)
 
 # Errors of NVLink, as fields with the link as scope: up to generation 4, and from 5 on.
 LINK_ERRORS = {
@@ -188,8 +194,8 @@ FIELDS: tuple[Field, ...] = (
     Field(186, gpu.POWER, value=thousandth),
     Field(185, gpu.POWER_AVERAGE, value=thousandth),
     Field(190, gpu.POWER_LIMIT, value=thousandth),
-    Field(187, gpu.POWER_LIMITS, ("min",), thousandth),
-    Field(188, gpu.POWER_LIMITS, ("max",), thousandth),
+    Field(187, gpu.POWER_LIMITS, ("minimum",), thousandth),
+    Field(188, gpu.POWER_LIMITS, ("maximum",), thousandth),
     Field(189, gpu.POWER_LIMITS, ("default",), thousandth),
     Field(192, gpu.POWER_LIMITS, ("requested",), thousandth),
     Field(83, gpu.ENERGY, value=thousandth),

@@ -62,5 +62,6 @@ class LetGo:
             EventKind.GPU_RELEASED,
             Severity.INFO,
             f"let go of the GPUs for {_LET_GO_SECONDS:.0f} s: {reason}",
+            key=reason,
             attributes={"reason": reason},
         )

@@ -9,6 +9,8 @@ from hwinfod.core.metric import Kind, Level, Metric
 
 _DEVICE = "/sys/bus/pci/devices/*"
 _LABELS = ("pci", "class")
+# A node has dozens of drives; what goes wrong with their links is an event and a check, and at level detailed a series.
+OF_DRIVES = frozenset({"nvme"})
 
 DEGRADED = Metric(
     name="hw_pcie_link_degraded",
@@ -17,6 +19,7 @@ DEGRADED = Metric(
     " absent in a virtual machine, for sleeping devices and for those given to one.",
     source=f"{_DEVICE}/{{current,max}}_link_{{width,speed}}, and those of the port above",
     labels=_LABELS,
+    aside={"class": OF_DRIVES},
 )
 WIDTH = Metric(
     name="hw_pcie_link_width_lanes",

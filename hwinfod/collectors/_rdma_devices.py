@@ -14,7 +14,8 @@ from hwinfod.core.device import Device
 from hwinfod.errors import Absent, HwinfodError, ParseError
 from hwinfod.sources.infiniband import list_devices, list_nodes, read_device, read_port_facts
 from hwinfod.sources.infiniband_counters import CounterFiles
-from hwinfod.sources.nldev.devices import parse_device, parse_event, parse_system
+from hwinfod.sources.nldev.attributes import NUMBERS
+from hwinfod.sources.nldev.devices import parse_device, parse_event, parse_port, parse_system
 from hwinfod.sources.nldev.enums import COMMAND, EVENTS, NETNS_MODES, word
 from hwinfod.sources.nldev.messages import iter_messages
 from hwinfod.sources.nldev.transport import open_transport
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("hwinfod.rdma")
 
-_GET, _SYS_GET = COMMAND["GET"], COMMAND["SYS_GET"]
+_GET, _PORT_GET, _SYS_GET = COMMAND["GET"], COMMAND["PORT_GET"], COMMAND["SYS_GET"]
 _NO_GUID = "0000:0000:0000:0000"
 
 
@@ -66,6 +67,7 @@ class Inventory:
         """Looks at everything anew. A port that is as it was stays the same object."""
         self.errors = {}
         self._listed = list_devices(self._roots)
+        self._system = self._read_system()  # `rdma system set netns` may have come since
         nodes = list_nodes(self._roots)
         found = [device for name in self._listed if (device := read_device(self._roots, name, nodes)) is not None]
         self.devices = {device.name: device for device in found}
@@ -92,6 +94,8 @@ class Inventory:
     def _port(self, device: RdmaDevice, number: int, facts: PortFacts) -> Port:
         index = self.indexes.get(device.name)
         reach = None if index is None or self._client is None else (self._client, index)
+        if reach is not None and facts.link_layer == "Ethernet" and not facts.interface:
+            facts = facts._replace(interface=_interface(*reach, number))
         port = Port(self._roots, device, number, facts, reach)
         before = self.ports.get(port.title)
         if before is not None and before.identity == port.identity:
@@ -194,6 +198,15 @@ class Inventory:
         }
         id_ = self.ids[device.name]
         return Device(f"{id_}/{port.number}", "rdma port", port.title, labels, PORT_INFO, parent=id_)
+
+
+def _interface(client: Client, index: int, number: int) -> str:
+    """Of a port, by netlink, "" for none: before Linux 6.12 sysfs has none of an iWARP port."""
+    try:
+        port = parse_port(client.ask(_PORT_GET, (NUMBERS["DEV_INDEX"], index), (NUMBERS["PORT_INDEX"], number)))
+    except HwinfodError:
+        return ""  # the port's next sample meets that too, and says it
+    return port.interface or ""
 
 
 def _ids(devices: list[RdmaDevice]) -> dict[str, str]:

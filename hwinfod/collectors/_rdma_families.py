@@ -79,6 +79,7 @@ RATE = Metric(
     help="Rate of the link, in one direction.",
     source="/sys/class/infiniband/*/ports/*/rate",
     labels=_PORT,
+    level=Level.DETAILED,
 )
 LINK_TRANSITIONS = _counter(
     "hw_rdma_link_transitions_total",
@@ -157,6 +158,7 @@ SINGLE: tuple[tuple[Metric, tuple[str, ...]], ...] = (
             "hw_rdma_port_transmit_wait_total",
             "Ticks of the port's own clock in which there was data to send and no credit to send it.",
             f"{_COUNTERS}/port_xmit_wait",
+            detailed=True,
         ),
         ("counters/port_xmit_wait",),
     ),

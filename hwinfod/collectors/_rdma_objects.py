@@ -11,7 +11,7 @@ from hwinfod.collectors._rdma_holders import has_bound_counters, make_batch, rea
 from hwinfod.collectors._rdma_scan import DeviceScan, Scan, Scanner
 from hwinfod.collectors._rdma_watch import QpWatch
 from hwinfod.core.table import Groups
-from hwinfod.errors import HwinfodError
+from hwinfod.errors import Gone, HwinfodError, NotProvided
 from hwinfod.sources.nldev.enums import QP_STATES, QP_TYPES, word
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ class Objects:
         self._scanner = Scanner(client)
         self._bound: dict[str, list[BoundCounter]] = {}
         self._latest: Scan | None = None
+        self._failed: dict[str, HwinfodError] = {}
+        self._suspect: set[tuple[str, int]] = set()
         self._published: set[str] = set()
         self._watch = QpWatch(host.events)
         self._age = table.bind([families.SCAN_AGE])
@@ -74,6 +76,7 @@ class Objects:
         if scan is None:
             return
         self._latest = scan
+        self._judge(scan)
         for device in scan.devices:
             id_ = self._inventory.ids.get(device.name)
             if id_ is not None:
@@ -81,6 +84,16 @@ class Objects:
                 self._published.add(id_)
                 self._host.holdings.publish(make_batch(self._host.roots, device, bound, id_, scan.begun_boottime_ns))
                 self._watch.see(device, id_)
+
+    def _judge(self, scan: Scan) -> None:
+        """A device that leaves during a scan is asked for in vain: no trouble, unless the next scan meets it too."""
+        suspect, self._suspect, self._failed = self._suspect, set(), {}
+        for device, error in scan.errors:
+            key = (device.name, device.index)
+            if isinstance(error, (Gone, NotProvided)):
+                self._suspect.add(key)
+            if key in suspect or key not in self._suspect:
+                self._failed[device.name] = error
 
     def fill(self) -> None:
         """The row of the table: the last complete scan and its age."""
@@ -97,7 +110,7 @@ class Objects:
                     self._qps.set(key, (count,))
         self._mr_bytes.sweep()
         self._qps.sweep()
-        for name, error in scan.errors.items():
+        for name, error in self._failed.items():
             self._skip(f"{name} objects", error)
 
     def _read_bound(self) -> dict[str, list[BoundCounter]]:

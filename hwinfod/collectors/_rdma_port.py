@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from hwinfod.core.table import Column
     from hwinfod.sources.infiniband import PortFacts, RdmaDevice
     from hwinfod.sources.nldev.client import Client
+
+log = logging.getLogger("hwinfod.rdma")
 
 _DEV_INDEX, _PORT_INDEX = NUMBERS["DEV_INDEX"], NUMBERS["PORT_INDEX"]
 _PORT_GET, _STAT_GET = COMMAND["PORT_GET"], COMMAND["STAT_GET"]
@@ -116,8 +119,9 @@ class Port:
         if self._reach is not None and self._hw_files is None:
             try:
                 payload = self._reach[0].ask(_STAT_GET, *self.attributes)
-            except (ReplyTooBig, NotProvided):
+            except (ReplyTooBig, NotProvided) as error:
                 self._hw_files = CounterFiles(self._hw_directory)
+                log.info("%s: %d counters, from sysfs: %s", self.title, len(self._hw_files.names), error)
             else:
                 return self._read_layout(payload)
         files = self._hw_files

@@ -96,11 +96,11 @@ class DeviceScan:
 
 @dataclass(slots=True)
 class Scan:
-    """One look at all objects of all devices; `errors` are the devices that could not be read."""
+    """One look at all objects of all devices; `errors` are those that could not be read."""
 
     begun_boottime_ns: int
     devices: list[DeviceScan]
-    errors: dict[str, str] = field(default_factory=dict)
+    errors: list[tuple[DeviceScan, HwinfodError]] = field(default_factory=list)
 
 
 class Scanner:
@@ -140,7 +140,7 @@ class Scanner:
                     if counts.get(device.name, {}).get(kind, 1):
                         yield from self._list(device, kind)
             except HwinfodError as error:  # one bad device costs that device
-                scan.errors[device.name] = str(error)
+                scan.errors.append((device, error))
                 scan.devices.remove(device)
 
     def _list(self, device: DeviceScan, kind: str) -> Iterator[None]:

@@ -75,6 +75,7 @@ class PortWatch:
         self._was_active: bool | None = None
         self._changed_at = 0.0
         self._losses: int | None = None
+        self._is_counted_ahead = False
         self._recent: deque[float] = deque(maxlen=_FLAPS)
 
     def see_counters(self, names: tuple[str, ...], values: Sequence[Value], now: float) -> None:
@@ -109,18 +110,26 @@ class PortWatch:
         if active is None or before is None:
             self._changed_at = now
             return
+        counted_ahead, self._is_counted_ahead = self._is_counted_ahead, False
         if before and not active:
-            self._tell_down(f"RDMA port {self._title} is down", now)
-        elif active and not before:
-            self._tell_up(now)
-        elif active and lost:
+            self._tell_down(f"RDMA port {self._title} is down", now, lost if lost or counted_ahead else 1)
+        elif before and lost:
+            self._is_counted_ahead = True  # a carrier is counted before the port's state follows: net/core/link_watch.c
             self._tell_down(f"RDMA port {self._title} lost its link and has it back", now, lost)
+        elif not before:
+            self._count_losses(now, lost)  # it was back in the meantime, and lost again
+            if active:
+                self._tell_up(now)
 
-    def _tell_down(self, text: str, now: float, times: int = 1) -> None:
+    def _tell_down(self, text: str, now: float, times: int) -> None:
         self._changed_at = now
-        self._events.add(
-            EventKind.LINK_DOWN, _WARNING, text, device=self._device, key=self._title, attributes={"times": str(times)}
-        )
+        told = {"times": str(max(1, times))}
+        self._events.add(EventKind.LINK_DOWN, _WARNING, text, device=self._device, key=self._title, attributes=told)
+        self._count_losses(now, times)
+
+    def _count_losses(self, now: float, times: int) -> None:
+        if not times:
+            return
         self._recent.extend([now] * min(times, _FLAPS))
         if len(self._recent) == _FLAPS and now - self._recent[0] <= _FLAP_SECONDS:
             self._events.add(

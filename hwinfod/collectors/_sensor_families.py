@@ -7,6 +7,7 @@ from hwinfod.core.metric import Kind, Level, Metric
 
 _LABELS = ("chip", "device", "sensor", "label")
 _HWMON = "/sys/class/hwmon/hwmon*"
+_CHIPS_OF_DRIVES = frozenset({"nvme", "drivetemp"})  # dozens on some nodes
 
 
 def _input(name: str, unit: str, help_: str, files: str, level: Level = Level.STANDARD) -> Metric:
@@ -18,6 +19,7 @@ def _input(name: str, unit: str, help_: str, files: str, level: Level = Level.ST
         source=f"{_HWMON}/{files}",
         labels=_LABELS,
         level=level,
+        aside={"chip": _CHIPS_OF_DRIVES},
     )
 
 

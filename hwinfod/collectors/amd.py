@@ -9,44 +9,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hwinfod.collectors._amd_families import CHECKS, METRICS
-from hwinfod.core.collector import Collector, beat
+from hwinfod.collectors._gpu_collector import GpuCollector
 from hwinfod.errors import Absent
-from hwinfod.sources.pci import list_pci
+from hwinfod.sources.pci import AMD, list_gpus
 
 if TYPE_CHECKING:
-    from hwinfod.collectors._amd_reader import Reader
+    from hwinfod.collectors._amd_fleet import AmdFleet
 
 __all__ = ["CHECKS", "METRICS", "Amd"]
 
 
-class Amd(Collector):
+class Amd(GpuCollector):
     name = "amd"
     summary = "AMD GPUs: load, memory, power, temperatures, errors, partitions and who uses them"
     lane = "amd"
+    subsystems = frozenset({"drm", "kfd", "module", "pci"})
 
-    def open(self) -> None:
-        if not list_pci(self.roots):
-            raise Absent("no PCI devices")
-        from hwinfod.sources.amdgpu import has_amd_gpu
-
-        if not has_amd_gpu(self.roots):
+    def find(self) -> AmdFleet:
+        if AMD not in list_gpus(self.roots).values():
             raise Absent("no AMD GPUs")
-        from hwinfod.collectors._amd_reader import Reader
+        from hwinfod.collectors._amd_fleet import AmdFleet
 
-        self.reader: Reader = Reader(self)
-
-    def close(self) -> None:
-        self.reader.close()
-
-    @beat(seconds=1)
-    def sample(self) -> None:
-        self.reader.sample()
-
-    @beat(seconds=10)
-    def facts(self) -> None:
-        """What changes seldom: errors, limits, and which GPUs there are."""
-        self.reader.follow()
-
-    @beat(seconds=5)
-    def processes(self) -> None:
-        self.reader.hold()
+        return AmdFleet(self)

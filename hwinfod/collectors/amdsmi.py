@@ -46,6 +46,7 @@ class AmdSmi(Collector):
         "AMD GPUs by ROCm's library, where it is installed: violations, XGMI errors, ECC where the driver has none"
     )
     lane = "amdsmi"
+    subsystems = frozenset({"drm", "kfd", "module", "pci"})
 
     # A library that did not fit does not fit ten seconds later: importing it costs 50 ms each time.
     refused: ClassVar[tuple[float, str] | None] = None

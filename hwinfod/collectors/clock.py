@@ -43,6 +43,7 @@ MAXIMUM_ERROR = Metric(
     unit="seconds",
     help="Bound of the clock's error; grows by 0.5 ms each second that nobody disciplines it, to 16 s.",
     source=f"{_TIMEX}, maxerror",
+    level=Level.DETAILED,
 )
 ESTIMATED_ERROR = Metric(
     name="hw_clock_estimated_error_seconds",
@@ -87,6 +88,7 @@ CLOCK_INFO = Metric(
     help="The hardware counter that the kernel takes its time from.",
     source=f"/sys/{_CLOCKSOURCE}",
     labels=("clocksource",),
+    level=Level.DETAILED,
 )
 
 _TIMEX_METRICS = (SYNCHRONIZED, OFFSET, MAXIMUM_ERROR, ESTIMATED_ERROR, FREQUENCY, TAI_OFFSET)

@@ -15,7 +15,6 @@ from hwinfod.errors import Absent, Gone, HwinfodError
 from hwinfod.sources.cpu_topology import read_topology
 from hwinfod.sources.files import SeqFile, clean_text
 from hwinfod.sources.proc_cpuinfo import CpuInfo, read_cpuinfo
-from hwinfod.sources.proc_loadavg import parse_uptime
 from hwinfod.sources.proc_stat import MODES, TICKS_PER_SECOND, WIDTH, parse_stat
 
 if TYPE_CHECKING:
@@ -74,9 +73,19 @@ CORE_SECONDS = Metric(
     level=Level.DETAILED,
 )
 CONTEXT_SWITCHES = Metric(
-    name="hw_context_switches_total", kind=Kind.COUNTER, help="Context switches.", source=f"{_STAT}, ctxt"
+    name="hw_context_switches_total",
+    kind=Kind.COUNTER,
+    help="Context switches.",
+    source=f"{_STAT}, ctxt",
+    level=Level.DETAILED,
 )
-INTERRUPTS = Metric(name="hw_interrupts_total", kind=Kind.COUNTER, help="Interrupts serviced.", source=f"{_STAT}, intr")
+INTERRUPTS = Metric(
+    name="hw_interrupts_total",
+    kind=Kind.COUNTER,
+    help="Interrupts serviced.",
+    source=f"{_STAT}, intr",
+    level=Level.DETAILED,
+)
 SOFT_INTERRUPTS = Metric(
     name="hw_soft_interrupts_total",
     kind=Kind.COUNTER,
@@ -96,12 +105,14 @@ RUNNING = Metric(
     kind=Kind.GAUGE,
     help="Tasks that run or could run.",
     source=f"{_STAT}, procs_running",
+    level=Level.DETAILED,
 )
 BLOCKED = Metric(
     name="hw_processes_blocked",
     kind=Kind.GAUGE,
     help="Tasks that wait for io and cannot be interrupted.",
     source=f"{_STAT}, procs_blocked",
+    level=Level.DETAILED,
 )
 BOOT_TIME = Metric(
     name="hw_boot_timestamp_seconds",
@@ -109,17 +120,18 @@ BOOT_TIME = Metric(
     unit="timestamp_seconds",
     help="When the host booted, in seconds since 1970.",
     source=f"{_STAT}, btime",
+    level=Level.DETAILED,
 )
-UPTIME = Metric(
-    name="hw_uptime_seconds",
+SOCKETS = Metric(
+    name="hw_cpu_sockets",
     kind=Kind.GAUGE,
-    unit="seconds",
-    help="Time since the host booted, suspended time included.",
-    source="/proc/uptime",
-    level=Level.CORE,
+    help="Sockets with a processor online.",
+    source=_TOPOLOGY,
+    level=Level.DETAILED,
 )
-SOCKETS = Metric(name="hw_cpu_sockets", kind=Kind.GAUGE, help="Sockets with a processor online.", source=_TOPOLOGY)
-CORES = Metric(name="hw_cpu_cores", kind=Kind.GAUGE, help="Cores with a thread online.", source=_TOPOLOGY)
+CORES = Metric(
+    name="hw_cpu_cores", kind=Kind.GAUGE, help="Cores with a thread online.", source=_TOPOLOGY, level=Level.DETAILED
+)
 THREADS = Metric(
     name="hw_cpu_threads",
     kind=Kind.GAUGE,
@@ -141,7 +153,7 @@ CPU_INFO = Metric(
     labels=("socket", "vendor", "model", "microcode", "cores", "threads"),
 )
 
-_KERNEL_METRICS = (CONTEXT_SWITCHES, INTERRUPTS, SOFT_INTERRUPTS, FORKS, RUNNING, BLOCKED, BOOT_TIME, UPTIME)
+_KERNEL_METRICS = (CONTEXT_SWITCHES, INTERRUPTS, SOFT_INTERRUPTS, FORKS, RUNNING, BLOCKED, BOOT_TIME)
 _COUNT_METRICS = (SOCKETS, CORES, THREADS, THREADS_ONLINE)
 
 _PLAIN_MODES = MODES[:8]
@@ -159,7 +171,6 @@ class Cpu(Collector):
 
     def open(self) -> None:
         self.stat = SeqFile(self.roots.proc("stat"))
-        self.uptime = SeqFile(self.roots.proc("uptime"))
         try:
             self.stat.read()
         except Gone as error:
@@ -235,7 +246,6 @@ class Cpu(Collector):
             stat.running,
             stat.blocked,
             stat.boot_time_seconds,
-            parse_uptime(self.uptime.read()),
         )
 
 

@@ -62,12 +62,13 @@ class CpuThrottle(Collector):
     summary = "thermal throttling of processors (Intel)"
     lane = "cpufreq"
     in_node_exporter = True
+    subsystems = frozenset({"cpu", "module"})
 
     def open(self) -> None:
         self.online = read_online(self.roots)
-        self.topology = read_topology(self.roots)
         if not any(has_thermal_throttle(self.roots, number) for number in self.online):
             raise Absent("these processors do not count thermal throttling")
+        self.topology = read_topology(self.roots)
         self.sockets = Groups(self.table, lambda socket: [(metric, (socket,)) for metric in _METRICS])
 
     @beat(seconds=15)

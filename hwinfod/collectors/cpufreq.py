@@ -34,6 +34,7 @@ LIMIT = Metric(
     unit="hertz",
     help="Highest frequency that any processor may be given now, by administrator, governor and firmware.",
     source=f"{_SOURCE}scaling_max_freq",
+    level=Level.DETAILED,
 )
 MINIMUM = Metric(
     name="hw_cpu_frequency_minimum_hertz",
@@ -75,6 +76,7 @@ FREQUENCY_INFO = Metric(
     help="What decides on the processors' frequency.",
     source=f"{_SOURCE}scaling_driver, scaling_governor",
     labels=("driver", "governor"),
+    level=Level.DETAILED,
 )
 
 _HOST_METRICS = (FREQUENCY, LIMIT, MINIMUM, MAXIMUM)
@@ -86,6 +88,7 @@ class CpuFrequency(Collector):
     summary = "processor frequency, its bounds and governor"
     lane = "cpufreq"
     in_node_exporter = True
+    subsystems = frozenset({"cpu", "module"})
 
     def open(self) -> None:
         if not list_policies(self.roots):

@@ -12,10 +12,13 @@ import resource
 import time
 
 from hwinfod._version import VERSION
+from hwinfod.core.check import Check
 from hwinfod.core.collector import Collector, beat
 from hwinfod.core.device import Device
+from hwinfod.core.event import Severity
 from hwinfod.core.health import Health, State
 from hwinfod.core.metric import Kind, Level, Metric
+from hwinfod.core.supervisor import busy_seconds
 from hwinfod.core.table import Groups
 from hwinfod.sources.files import SeqFile
 
@@ -63,7 +66,7 @@ THREADS = Metric(name="process_threads", kind=Kind.GAUGE, help="Threads of this 
 START_SECONDS = Metric(
     name="process_start_time_seconds",
     kind=Kind.GAUGE,
-    unit="seconds",
+    unit="timestamp_seconds",
     help="When this daemon started, in seconds since 1970.",
     source="the wall clock at start",
 )
@@ -80,9 +83,14 @@ RING_OLDEST = Metric(
     unit="timestamp_seconds",
     help="When the oldest recorded sample was taken, in seconds since 1970.",
     source="the ring",
+    level=Level.DETAILED,
 )
 SERIES = Metric(
-    name="hwinfod_series", kind=Kind.GAUGE, help="Series alive in tables and history.", source="the series index"
+    name="hwinfod_series",
+    kind=Kind.GAUGE,
+    help="Series alive in tables and history.",
+    source="the series index",
+    level=Level.DETAILED,
 )
 SERIES_DROPPED = Metric(
     name="hwinfod_series_dropped_total",
@@ -91,13 +99,25 @@ SERIES_DROPPED = Metric(
     source="the series index",
 )
 EVENTS = Metric(
-    name="hwinfod_events_total", kind=Kind.COUNTER, help="Events noted since the start.", source="the event log"
+    name="hwinfod_events_total",
+    kind=Kind.COUNTER,
+    help="Events noted since the start.",
+    source="the event log",
+    level=Level.DETAILED,
 )
 CONFIG_OK = Metric(
     name="hwinfod_config_last_reload_successful",
     kind=Kind.GAUGE,
     help="Whether the last reload of the configuration was taken (1) or refused (0).",
     source="SIGHUP",
+)
+CONFIG_REFUSED = Check(
+    name="config_refused",
+    metric=CONFIG_OK,
+    wrong=lambda taken: not taken,
+    severity=Severity.WARNING,
+    text="the last reload of the configuration was refused, the old one is in force",
+    remedy="hwinfod --check-config; mend what it names, then systemctl reload hwinfod",
 )
 CONFIG_UNKNOWN = Metric(
     name="hwinfod_config_unknown_keys",
@@ -116,12 +136,14 @@ HTTP_REQUESTS = Metric(
     kind=Kind.COUNTER,
     help="Requests answered on all listeners.",
     source="the HTTP server",
+    level=Level.DETAILED,
 )
 HTTP_CONNECTIONS = Metric(
     name="hwinfod_http_connections",
     kind=Kind.GAUGE,
     help="Connections open on all listeners.",
     source="the HTTP server",
+    level=Level.DETAILED,
 )
 SUCCESS = Metric(
     name="hwinfod_collector_success",
@@ -137,6 +159,15 @@ STUCK = Metric(
     help="Whether a call of this collector has not returned for three intervals.",
     source=_HEALTH,
     labels=_COLLECTOR,
+    level=Level.CORE,
+)
+STUCK_SECONDS = Metric(
+    name="hwinfod_collector_stuck_seconds",
+    kind=Kind.GAUGE,
+    unit="seconds",
+    help="For how long a call of this collector has not returned, and which; there while the collector is stuck.",
+    source=_HEALTH,
+    labels=(*_COLLECTOR, "call"),
     level=Level.CORE,
 )
 DURATION = Metric(
@@ -177,6 +208,7 @@ FAILURES = Metric(
     help="Runs of the collector that failed.",
     source=_HEALTH,
     labels=_COLLECTOR,
+    level=Level.DETAILED,
 )
 SKIPPED = Metric(
     name="hwinfod_collector_skipped",
@@ -184,6 +216,7 @@ SKIPPED = Metric(
     help="Devices or files that the collector's last run could not read and left out.",
     source=_HEALTH,
     labels=_COLLECTOR,
+    level=Level.DETAILED,
 )
 STATE = Metric(
     name="hwinfod_collector_state",
@@ -213,6 +246,7 @@ class Daemon(Collector):
         self.statm = SeqFile("/proc/self/statm")
         self.own = self.table.bind(_OWN)
         self.collectors = Groups(self.table, lambda name: [(metric, (name,)) for metric in _PER_COLLECTOR])
+        self.stuck = Groups(self.table, lambda key: [(STUCK_SECONDS, tuple(key.split("\0")))])
         self.host.devices.reconcile(
             self.name,
             [
@@ -226,7 +260,7 @@ class Daemon(Collector):
             ],
         )
 
-    @beat(seconds=5)
+    @beat(seconds=10)
     def sample(self) -> None:
         host = self.host
         oldest = host.ring.oldest_wall_ns()
@@ -252,7 +286,11 @@ class Daemon(Collector):
         )
         for name, runner in host.runners.items():
             self.collectors.set(name, _health_row(runner.health))
+            if runner.health.stuck:
+                age = busy_seconds(runner, host.clock.monotonic())
+                self.stuck.set(f"{name}\0{runner.health.step}", [round(age, 1)])
         self.collectors.sweep()
+        self.stuck.sweep()
 
 
 def _health_row(health: Health) -> tuple[int | float | None, ...]:

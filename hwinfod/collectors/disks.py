@@ -63,12 +63,16 @@ IN_FLIGHT = Metric(
 )
 _TRAFFIC = (
     UTILIZATION,
-    _counter("hw_disk_reads_total", "Reads finished.", 1),
-    _counter("hw_disk_writes_total", "Writes finished.", 5),
+    _counter("hw_disk_reads_total", "Reads finished.", 1, level=Level.DETAILED),
+    _counter("hw_disk_writes_total", "Writes finished.", 5, level=Level.DETAILED),
     _counter("hw_disk_read_bytes_total", "Data read.", 3, "bytes"),
     _counter("hw_disk_written_bytes_total", "Data written.", 7, "bytes"),
-    _counter("hw_disk_read_seconds_total", "Time that reads took, summed over all of them.", 4, "seconds"),
-    _counter("hw_disk_write_seconds_total", "Time that writes took, summed over all of them.", 8, "seconds"),
+    _counter(
+        "hw_disk_read_seconds_total", "Time that reads took, summed over all of them.", 4, "seconds", Level.DETAILED
+    ),
+    _counter(
+        "hw_disk_write_seconds_total", "Time that writes took, summed over all of them.", 8, "seconds", Level.DETAILED
+    ),
     IN_FLIGHT,
     _counter("hw_disk_busy_seconds_total", "Time with a request in flight.", 10, "seconds", Level.DETAILED),
     _counter(
@@ -117,6 +121,7 @@ DISK_INFO = Metric(
     help="What the disk is.",
     source="/sys/block/*, /sys/block/*/device",
     labels=("device", "model", "serial", "firmware", "transport", "rotational", "pci", "numa_node"),
+    level=Level.DETAILED,
 )
 _FACTS = (SIZE, UP, ERRORS)
 

@@ -9,46 +9,31 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hwinfod.collectors._drm_families import CHECKS, METRICS
-from hwinfod.core.collector import Collector, beat
+from hwinfod.collectors._gpu_collector import GpuCollector
 from hwinfod.errors import Absent
-from hwinfod.sources.pci import list_pci
+from hwinfod.sources.pci import INTEL, NVIDIA, list_gpus
 
 if TYPE_CHECKING:
-    from hwinfod.collectors._drm_reader import Reader
+    from hwinfod.collectors._drm_fleet import DrmFleet
 
 __all__ = ["CHECKS", "METRICS", "Drm"]
 
 
-class Drm(Collector):
+class Drm(GpuCollector):
     name = "drm"
     summary = "GPUs of Intel and others by DRM: engines, clocks, energy and who uses them"
     lane = "drm"
+    subsystems = frozenset({"drm", "module", "pci"})
 
-    def open(self) -> None:
-        if not list_pci(self.roots):
-            raise Absent("no PCI devices")
+    def find(self) -> DrmFleet:
+        absent = Absent("no GPU that only DRM tells of")
+        if not {INTEL, NVIDIA} & set(list_gpus(self.roots).values()):
+            raise absent
         from hwinfod.collectors._drm_inventory import Inventory
 
         inventory = Inventory(self.host)
         if not inventory.look():
-            raise Absent("no GPU that only DRM tells of")
-        from hwinfod.collectors._drm_reader import Reader
+            raise absent
+        from hwinfod.collectors._drm_fleet import DrmFleet
 
-        self.reader: Reader = Reader(self, inventory)
-
-    def close(self) -> None:
-        self.reader.close()
-
-    @beat(seconds=1)
-    def sample(self) -> None:
-        self.reader.sample()
-
-    @beat(seconds=10)
-    def facts(self) -> None:
-        """What changes seldom, and which GPUs there are."""
-        self.reader.follow()
-
-    @beat(seconds=5)
-    def processes(self) -> None:
-        """A pass over all processes that takes more than its share of this tick goes on in those of `sample`."""
-        self.reader.hold()
+        return DrmFleet(self, inventory)

@@ -83,6 +83,7 @@ class Edac(Collector):
     name = "edac"
     summary = "memory errors by controller and module (EDAC)"
     in_node_exporter = True
+    subsystems = frozenset({"edac", "module"})
 
     def open(self) -> None:
         self.controllers: dict[str, Controller] = {}

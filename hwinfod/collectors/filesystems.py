@@ -32,7 +32,7 @@ def _gauge(name: str, unit: str, help_: str, source: str = _STATVFS, level: Leve
 
 
 LIMIT = _gauge("hw_filesystem_limit_bytes", "bytes", "Size of the file system.")
-USAGE = _gauge("hw_filesystem_usage_bytes", "bytes", "Space in use.")
+USAGE = _gauge("hw_filesystem_usage_bytes", "bytes", "Space in use.", level=Level.DETAILED)
 AVAILABLE = _gauge("hw_filesystem_available_bytes", "bytes", "Space that an ordinary user may still write.")
 UTILIZATION = _gauge(
     "hw_filesystem_utilization_ratio",
@@ -41,7 +41,9 @@ UTILIZATION = _gauge(
 )
 INODES_LIMIT = _gauge("hw_filesystem_inodes_limit", "", "Inodes of the file system.", level=Level.DETAILED)
 INODES_USAGE = _gauge("hw_filesystem_inodes_usage", "", "Inodes in use.", level=Level.DETAILED)
-INODES_UTILIZATION = _gauge("hw_filesystem_inodes_utilization_ratio", "ratio", "Part of the inodes in use.")
+INODES_UTILIZATION = _gauge(
+    "hw_filesystem_inodes_utilization_ratio", "ratio", "Part of the inodes in use.", level=Level.DETAILED
+)
 READ_ONLY = _gauge(
     "hw_filesystem_read_only",
     "",

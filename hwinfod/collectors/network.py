@@ -59,8 +59,10 @@ class Network(Collector):
 
     @beat(seconds=1)
     def sample(self) -> None:
-        """Hardware."""
-        self._read()
+        """Hardware. What has come is found by the other beats."""
+        self.step("read the counters of physical interfaces")
+        if not self.interfaces or not self.counters.refresh(self.watches):
+            self._read()
         for name, watch in self.watches.items():
             counters = self._counters(name)
             if counters is not None:

@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: MIT
-"""Memory of each NUMA node: use, huge pages, and where allocations came from."""
+"""NUMA nodes: their processors, their memory, huge pages, and where allocations came from."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from hwinfod.core.collector import Collector, beat
+from hwinfod.core.device import Device
 from hwinfod.core.metric import Kind, Level, Metric
 from hwinfod.core.table import Groups
 from hwinfod.errors import Absent, HwinfodError, ReadError
 from hwinfod.sources.cpu_topology import list_numa_nodes
-from hwinfod.sources.files import read_file
+from hwinfod.sources.files import read_file, read_text
 from hwinfod.sources.hugepages import read_hugepages
 from hwinfod.sources.proc_meminfo import parse_node_meminfo
 from hwinfod.sources.proc_vmstat import parse_vmstat
@@ -117,7 +118,7 @@ class Numa(Collector):
         self.nodes = Groups(self.table, lambda node: [(metric, (node,)) for metric in metrics])
         self.pools = Groups(self.table, _pool_columns)
 
-    @beat(seconds=5)
+    @beat(seconds=10)
     def sample(self) -> None:
         nodes = list_numa_nodes(self.roots)
         self.count.set((len(nodes),))
@@ -131,6 +132,7 @@ class Numa(Collector):
                 self.pools.set(f"{node} {size >> 10}kB", (pool.pages * size, (pool.pages - pool.free) * size))
         self.nodes.sweep()
         self.pools.sweep()
+        self.host.devices.reconcile(self.name, map(self._device, nodes))
 
     def _read_node(self, node: int) -> None:
         directory = self.roots.sys("devices/system/node", f"node{node}")
@@ -140,6 +142,16 @@ class Numa(Collector):
         except ReadError:
             counts = {}
         self.nodes.set(str(node), [*map(memory.get, _FIELDS), *map(counts.get, _COUNTS)])
+
+    def _device(self, node: int) -> Device:
+        """`distances` to each node in order, as firmware weighs them: 10 is the node itself."""
+        directory = self.roots.sys("devices/system/node", f"node{node}")
+        facts = {
+            "numa_node": str(node),
+            "cpus": read_text(f"{directory}/cpulist"),
+            "distances": read_text(f"{directory}/distance"),
+        }
+        return Device(f"numa:{node}", "numa node", f"node {node}", facts)
 
 
 def _pool_columns(key: str) -> list[Column]:

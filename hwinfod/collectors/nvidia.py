@@ -32,6 +32,7 @@ class Nvidia(Collector):
     name = "nvidia"
     summary = "NVIDIA GPUs: load, memory, power, temperatures, errors, NVLink, MIG and who uses them"
     lane = "nvidia"
+    subsystems = frozenset({"drm", "module", "pci"})
     settings = (LIBRARY_ROOTS,)
 
     def open(self) -> None:

@@ -21,6 +21,7 @@ class NvidiaEvents(Collector):
     name = "nvidia_events"
     summary = "Xid and ECC errors of NVIDIA GPUs, as they happen"
     lane = "nvidia events"
+    subsystems = frozenset({"drm", "module", "pci"})
 
     def open(self) -> None:
         if not has_driver(self.roots) and not list_gpus_on_pci(self.roots):

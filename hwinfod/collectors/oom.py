@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from hwinfod.core.collector import Collector, beat
 from hwinfod.core.event import EventKind, Severity
+from hwinfod.core.kill import Kill
 from hwinfod.core.metric import Kind, Metric
 from hwinfod.errors import Absent, Denied, Gone
 from hwinfod.sources.kmsg import KernelLog
@@ -58,6 +59,8 @@ class OomKills(Collector):
         context, self.announced = self.announced, None
         if context is not None and context.pid != kill.pid:
             context = None
+        if context is not None:
+            self.host.kills.note(Kill(context.task_cgroup, self.host.clock.wall_ns()))
         self.kills["cgroup" if kill.is_cgroup_limit else "host"] += 1
         self.host.events.add(
             EventKind.OOM_KILL,

@@ -5,16 +5,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hwinfod.collectors._pcie_families import AER_ERRORS, ERRORS, INFO, LINK, LINK_DEGRADED
+from hwinfod.collectors._pci_status import read_status
+from hwinfod.collectors._pcie_families import AER_ERRORS, ERRORS, INFO, LINK, LINK_DEGRADED, OF_DRIVES
 from hwinfod.collectors._pcie_link import LinkWatch
 from hwinfod.core.collector import Collector, beat
 from hwinfod.core.device import Device, Status
 from hwinfod.core.event import EventKind, Severity
+from hwinfod.core.metric import Level
 from hwinfod.core.table import Groups
 from hwinfod.errors import Absent, ParseError
 from hwinfod.sources.dmi import read_dmi
-from hwinfod.sources.pci import is_stand_in, list_pci, read_driver, read_is_suspended, read_pci, read_slots
+from hwinfod.sources.pci import list_pci, read_driver, read_pci, read_slots
 from hwinfod.sources.pci_aer import SEVERITIES, read_aer
+from hwinfod.sources.pci_distance import read_place
 from hwinfod.sources.pci_link import Link
 from hwinfod.sources.virtualization import read_virtualization
 
@@ -43,10 +46,11 @@ class Pcie(Collector):
         self.judges_links = not read_virtualization(self.roots, read_dmi(self.roots)).is_virtual_machine
         self.inodes: dict[str, int] = {}
         self.functions: dict[str, PciDevice] = {}
+        self.paths: dict[str, str] = {}
         self.watches: dict[str, LinkWatch] = {}
         self.errors: dict[str, list[AerErrors]] = {}
         self.links = Groups(self.table, lambda address: [(metric, self._labels(address)) for metric in LINK])
-        self.counters = Groups(self.table, _error_columns)
+        self.counters = Groups(self.table, _error_columns, self._level_of_errors)
 
     @beat(seconds=10)
     def sample(self) -> None:
@@ -55,8 +59,8 @@ class Pcie(Collector):
         for address, function in self.functions.items():
             self.step(f"look at {address}")
             driver = read_driver(function.directory)
-            status = _status(function, driver)
-            devices.append(_device(function, driver, status))
+            status = read_status(function.directory, driver)
+            devices.append(_device(function, self.paths[address], driver, status))
             if function.physical_function:
                 continue  # a virtual function hangs on the link of its physical one, which reports its errors too
             self._look_at_link(function, status)
@@ -74,11 +78,12 @@ class Pcie(Collector):
         for address in {*inodes, *self.inodes}:
             if inodes.get(address) == self.inodes.get(address):
                 continue
-            for known in (self.functions, self.watches, self.errors):
+            for known in (self.functions, self.paths, self.watches, self.errors):
                 known.pop(address, None)
             function = read_pci(self.roots, address, slots) if address in inodes else None
             if function is not None and function.kind:
                 self.functions[address] = function
+                self.paths[address] = " ".join(read_place(function.directory).ancestors)
                 self.watches[address] = LinkWatch(self.host, function)
         self.functions = dict(sorted(self.functions.items()))
         self.inodes = inodes
@@ -142,6 +147,9 @@ class Pcie(Collector):
             attributes={"severity": severity, **names},
         )
 
+    def _level_of_errors(self, address: str) -> Level | None:
+        return Level.DETAILED if self.functions[address].kind in OF_DRIVES else None
+
     def _labels(self, address: str) -> tuple[str, str]:
         return address, self.functions[address].kind
 
@@ -159,14 +167,7 @@ def _describe(link: Link) -> str:
     return f"x{link.width} {link.gigatransfers_per_second} GT/s"
 
 
-def _status(function: PciDevice, driver: str) -> Status:
-    """A device given to a virtual machine is passed through, asleep or not."""
-    if is_stand_in(driver):
-        return Status.PASSED_THROUGH
-    return Status.SUSPENDED if read_is_suspended(function.directory) else Status.PRESENT
-
-
-def _device(function: PciDevice, driver: str, status: Status) -> Device:
+def _device(function: PciDevice, path: str, driver: str, status: Status) -> Device:
     return Device(
         id=function.address,
         kind="pci",
@@ -182,6 +183,7 @@ def _device(function: PciDevice, driver: str, status: Status) -> Device:
             "driver": driver,
             "numa_node": "" if function.numa_node is None else str(function.numa_node),
             "slot": function.slot,
+            "path": path,
             "physical_function": function.physical_function,
         },
         info=INFO,

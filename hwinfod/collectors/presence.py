@@ -29,6 +29,7 @@ _SOURCE = f"the devices of all collectors; {FILE} in the state directory, by `hw
 
 # What is counted, and the collector that sees it: before it has looked, nobody knows what is missing.
 CLASSES = {"gpu": "pcie", "accelerator": "pcie", "network": "pcie", "nvme": "pcie", "dimm": "edac"}
+_NOT_ON_PCI = frozenset(class_ for class_, reporter in CLASSES.items() if reporter != "pcie")
 
 EXPECTED = Metric(
     name="hw_devices_expected",
@@ -62,11 +63,12 @@ DEVICES_MISSING = Check(
 
 
 def class_of(device: Device) -> str:
-    """The class in which a device is counted; "" for one that is not. Virtual functions come and go."""
+    """The class in which a device is counted; "" for one that is not. Virtual functions come and go, and what a
+    vendor's library tells of a GPU is the PCI device once more."""
     if device.kind == "pci" and not device.facts.get("physical_function"):
         class_ = device.facts.get("class", "")
     else:
-        class_ = device.kind
+        class_ = device.kind if device.kind in _NOT_ON_PCI else ""
     return class_ if class_ in CLASSES else ""
 
 

@@ -31,8 +31,12 @@ def _family(name: str, kind: Kind, unit: str, help_: str, level: Level = Level.S
 
 SOME_SECONDS = _family("hw_pressure_some_seconds_total", Kind.COUNTER, "seconds", f"Time in which {_SOME}.")
 FULL_SECONDS = _family("hw_pressure_full_seconds_total", Kind.COUNTER, "seconds", f"Time in which {_FULL}.")
-SOME_RATIO = _family("hw_pressure_some_ratio", Kind.GAUGE, "ratio", f"Part of the last interval in which {_SOME}.")
-FULL_RATIO = _family("hw_pressure_full_ratio", Kind.GAUGE, "ratio", f"Part of the last interval in which {_FULL}.")
+SOME_RATIO = _family(
+    "hw_pressure_some_ratio", Kind.GAUGE, "ratio", f"Part of the last interval in which {_SOME}.", Level.DETAILED
+)
+FULL_RATIO = _family(
+    "hw_pressure_full_ratio", Kind.GAUGE, "ratio", f"Part of the last interval in which {_FULL}.", Level.DETAILED
+)
 SOME_MINUTE_RATIO = _family(
     "hw_pressure_some_1m_ratio",
     Kind.GAUGE,
@@ -62,6 +66,8 @@ STALLED = Check(
 
 
 class Pressure(Collector):
+    """The kernel reckons its averages anew every two seconds: kernel/sched/psi.c, PSI_FREQ."""
+
     name = "pressure"
     summary = "pressure stall information of cpu, memory, io and irq"
     in_node_exporter = True
@@ -86,7 +92,7 @@ class Pressure(Collector):
             # Built without CONFIG_PSI, or switched off: some distributions need psi=1 on the kernel's command line.
             raise Absent("the kernel keeps no pressure stall information (psi=1 on its command line turns it on)")
 
-    @beat(seconds=1)
+    @beat(seconds=2)
     def sample(self) -> None:
         for resource, file in self.files.items():
             pressure = parse_pressure(file.read())

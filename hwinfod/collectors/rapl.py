@@ -89,6 +89,7 @@ class Rapl(Collector):
     name = "rapl"
     summary = "energy and power of processors and memory (RAPL)"
     in_node_exporter = True
+    subsystems = frozenset({"module", "powercap"})
 
     def open(self) -> None:
         self.counters = [_Counter(self.host, zone) for zone in read_zones(self.roots)]

@@ -24,6 +24,7 @@ class Rdma(Collector):
     summary = "RDMA ports, counters, links, objects and who holds them"
     lane = "rdma"
     in_node_exporter = True
+    subsystems = frozenset({"infiniband", "module", "pci"})
 
     def open(self) -> None:
         if not list_directory(self.roots.sys("class", "infiniband")):

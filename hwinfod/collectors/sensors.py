@@ -59,6 +59,7 @@ class Sensors(Collector):
     summary = "hardware sensors: temperatures, fans, power, voltages, currents"
     lane = "sensors"
     in_node_exporter = True
+    subsystems = frozenset({"hwmon", "module", "thermal"})
 
     def open(self) -> None:
         self.places: dict[str, _Place] = {}

@@ -1,31 +1,30 @@
 # SPDX-License-Identifier: MIT
-"""Blocks of history: sealed rows of one table, column by column, in frames that are read one by one.
+"""Blocks of history: sealed rows of one table, column by column, in frames that are read one by one: sharing one
+stream among 4,000 columns makes that read fifty times dearer.
 
-A frame is a zlib stream of its own with the codes and payloads (`codec`) of up to 32 columns, so that one series
-is read without the rest: sharing one stream among 4,000 columns makes that read fifty times dearer.
+What a block holds is one run of bytes. A table of ten columns packs an hour into a few hundred of them, and an
+object for each number and each frame would outweigh that.
 """
 
 from __future__ import annotations
 
-import zlib
+import struct
 from dataclasses import dataclass
-from itertools import chain
+from itertools import accumulate, chain
 from typing import TYPE_CHECKING
 
-from hwinfod.core import codec
+from hwinfod.core.frame import FRAME_COLUMNS, pack_frame, unpack_column, unpack_frame
 from hwinfod.core.series import Layout
-from hwinfod.errors import ParseError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from hwinfod.core.codec import Value
     from hwinfod.core.series import Series
 
-FRAME_COLUMNS = 32
-_ZLIB_LEVEL = 6
-_OBJECT_BYTES = 33  # a bytes object's own header in CPython
-_BLOCK_BYTES = 200  # the block itself, its tuple of frames, its numbers
+_HEAD = struct.Struct("=qqqIH")  # first and last time, wall offset, bytes of its own, rows
+_END = struct.Struct("=I")  # of each part, counted from where the parts begin: the times, then the frames
+_BLOCK_BYTES = 112  # in CPython: the block (48), a bytes object's head (33), its place in a deque (8), rounding up
 _SERIES_BYTES = 400  # a series that nothing but this block names: object, labels, index entry
 
 
@@ -43,22 +42,41 @@ class Row:
     values: list[Value]
 
 
-@dataclass(frozen=True, slots=True)
 class Block:
-    """Sealed rows. `wall_offset_ns` is wall clock minus boot time when the block began."""
+    """Sealed rows, immutable."""
 
-    layout: Layout
-    first_sequence: int
-    first_boottime_ns: int
-    last_boottime_ns: int
-    wall_offset_ns: int
-    count: int
-    times: bytes
-    frames: tuple[bytes, ...]
-    size_bytes: int
+    __slots__ = ("_data", "layout")
+
+    def __init__(self, layout: Layout, data: bytes) -> None:
+        self.layout = layout
+        self._data = data
+
+    @property
+    def first_boottime_ns(self) -> int:
+        return _HEAD.unpack_from(self._data)[0]  # type: ignore[no-any-return]
+
+    @property
+    def last_boottime_ns(self) -> int:
+        return _HEAD.unpack_from(self._data)[1]  # type: ignore[no-any-return]
+
+    @property
+    def wall_offset_ns(self) -> int:
+        """Wall clock minus boot time when the block began."""
+        return _HEAD.unpack_from(self._data)[2]  # type: ignore[no-any-return]
+
+    @property
+    def count(self) -> int:
+        """How many rows it has."""
+        return _HEAD.unpack_from(self._data)[4]  # type: ignore[no-any-return]
+
+    @property
+    def size_bytes(self) -> int:
+        """What it occupies, and what of series and layouts nothing else holds."""
+        return _BLOCK_BYTES + len(self._data) + int(_HEAD.unpack_from(self._data)[3])
 
     def boottimes_ns(self) -> list[int]:
-        return unpack_column(self.times, 0, 1, self.count)  # type: ignore[return-value]
+        times = unpack_column(self._part(0), 0, 1, self.count)
+        return list(map(self.first_boottime_ns.__add__, times))  # type: ignore[arg-type]
 
     def read(self, series: Series) -> list[Value] | None:
         """All values of a series in this block, None for a block that does not name it."""
@@ -66,8 +84,25 @@ class Block:
         if position is None:
             return None
         frame, column = divmod(position, FRAME_COLUMNS)
-        width = min(FRAME_COLUMNS, len(self.layout) - frame * FRAME_COLUMNS)
-        return unpack_column(self.frames[frame], column, width, self.count)
+        return unpack_column(self._part(1 + frame), column, self._width(frame), self.count)
+
+    def columns(self) -> Iterator[list[Value]]:
+        """All values of each series, in the order of the layout."""
+        for frame in range(_frames(self.layout)):
+            yield from unpack_frame(self._part(1 + frame), self._width(frame), self.count)
+
+    def _width(self, frame: int) -> int:
+        return min(FRAME_COLUMNS, len(self.layout) - frame * FRAME_COLUMNS)
+
+    def _part(self, number: int) -> memoryview:
+        at = _HEAD.size + number * _END.size
+        begin = _END.unpack_from(self._data, at - _END.size)[0] if number else 0
+        parts = _HEAD.size + (1 + _frames(self.layout)) * _END.size
+        return memoryview(self._data)[parts + begin : parts + _END.unpack_from(self._data, at)[0]]
+
+
+def _frames(layout: Layout) -> int:
+    return -(-len(layout) // FRAME_COLUMNS)
 
 
 def seal(rows: Sequence[Row], wall_offset_ns: int) -> Block:
@@ -75,50 +110,37 @@ def seal(rows: Sequence[Row], wall_offset_ns: int) -> Block:
     layout, columns = _columns(rows)
     own_bytes = 0
     if layout is not rows[-1].layout:
-        dead = len(layout) - sum(1 for series in rows[-1].layout.columns if series is not None)
+        living = set(rows[-1].layout.columns)
+        dead = sum(1 for series in layout.columns if series not in living)
         own_bytes = 8 * len(layout) + _SERIES_BYTES * dead
-    return _pack(layout, rows[0].sequence, wall_offset_ns, [row.boottime_ns for row in rows], columns, own_bytes)
+    return _pack(layout, wall_offset_ns, own_bytes, [row.boottime_ns for row in rows], columns)
 
 
 def merge(blocks: Sequence[Block]) -> Block:
     """One block out of consecutive ones with the same layout and wall offset. A small table's blocks hold too few
     values to be packed well one by one."""
     first = blocks[0]
-    widths = [min(FRAME_COLUMNS, len(first.layout) - start) for start in range(0, len(first.layout), FRAME_COLUMNS)]
-    columns = [
-        list(chain.from_iterable(unpack_column(b.frames[frame], column, width, b.count) for b in blocks))
-        for frame, width in enumerate(widths)
-        for column in range(width)
-    ]
+    columns = [list(chain.from_iterable(same)) for same in zip(*(block.columns() for block in blocks))]
     times = list(chain.from_iterable(block.boottimes_ns() for block in blocks))
-    return _pack(first.layout, first.first_sequence, first.wall_offset_ns, times, columns, 0)
+    return _pack(first.layout, first.wall_offset_ns, 0, times, columns, tie=True)
 
 
 def _pack(
     layout: Layout,
-    first_sequence: int,
     wall_offset_ns: int,
+    own_bytes: int,
     times: list[int],
     columns: Sequence[Sequence[Value]],
-    own_bytes: int,
+    *,
+    tie: bool = False,
 ) -> Block:
     """`own_bytes` is what the block holds beside its bytes and nothing else does."""
-    frames = tuple(
-        pack_frame(columns[start : start + FRAME_COLUMNS]) for start in range(0, len(columns), FRAME_COLUMNS)
+    parts = [pack_frame([[time - times[0] for time in times]])]
+    parts += (
+        pack_frame(columns[start : start + FRAME_COLUMNS], tie=tie) for start in range(0, len(columns), FRAME_COLUMNS)
     )
-    packed_times = pack_frame([times])
-    size = len(packed_times) + sum(map(len, frames)) + (_OBJECT_BYTES + 8) * (len(frames) + 1) + _BLOCK_BYTES
-    return Block(
-        layout=layout,
-        first_sequence=first_sequence,
-        first_boottime_ns=times[0],
-        last_boottime_ns=times[-1],
-        wall_offset_ns=wall_offset_ns,
-        count=len(times),
-        times=packed_times,
-        frames=frames,
-        size_bytes=size + own_bytes,
-    )
+    head = _HEAD.pack(times[0], times[-1], wall_offset_ns, own_bytes, len(times))
+    return Block(layout, b"".join((head, *map(_END.pack, accumulate(map(len, parts))), *parts)))
 
 
 def _columns(rows: Sequence[Row]) -> tuple[Layout, list[Sequence[Value]]]:
@@ -141,25 +163,3 @@ def _columns(rows: Sequence[Row]) -> tuple[Layout, list[Sequence[Value]]]:
 
 def _first_of_each_layout(rows: Sequence[Row]) -> list[Row]:
     return [row for before, row in zip([None, *rows], rows) if before is None or before.layout is not row.layout]
-
-
-def pack_frame(columns: Sequence[Sequence[Value]]) -> bytes:
-    """Up to 32 columns as one zlib stream: a code byte each, then the payloads."""
-    coded = [codec.encode(column) for column in columns]
-    data = bytes(code for code, _ in coded) + b"".join(payload for _, payload in coded)
-    return zlib.compress(data, _ZLIB_LEVEL)
-
-
-def unpack_column(frame: bytes, column: int, width: int, count: int) -> list[Value]:
-    """The values of one column of a frame of `width` columns of `count` values. Raises ParseError."""
-    try:
-        data = zlib.decompress(frame)
-    except zlib.error as error:
-        raise ParseError(f"damaged frame: {error}") from None
-    if len(data) < width:
-        raise ParseError("damaged frame: too short for its codes")
-    offset = width
-    for code in data[:column]:
-        offset += codec.payload_size(code, data, offset, count)
-    code = data[column]
-    return codec.decode(code, data[offset : offset + codec.payload_size(code, data, offset, count)], count)

@@ -68,7 +68,7 @@ class Collector:
     `lane` names the thread that it shares with collectors of the same kind of slowness: `host` is for
     memory-backed kernel files only. `settings` are its own; the switch (by default as `enabled` says) and the
     intervals come by themselves. `in_node_exporter`: node_exporter has these families too, under its own names,
-    so that a textfile leaves them out.
+    so that a textfile leaves them out. `subsystems`: whose kernel events (SUBSYSTEM=) announce its hardware.
     """
 
     name: ClassVar[str]
@@ -77,6 +77,7 @@ class Collector:
     settings: ClassVar[tuple[Setting[Any], ...]] = ()
     enabled: ClassVar[bool] = True
     in_node_exporter: ClassVar[bool] = False
+    subsystems: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, context: Context) -> None:
         self.context = context

@@ -54,3 +54,22 @@ class Holdings:
         """The device is gone or is not read any more."""
         with self._lock:
             self.current = MappingProxyType({k: v for k, v in self.current.items() if k != device})
+
+
+@dataclass(frozen=True, slots=True)
+class NodeUser:
+    """A process that has device nodes open, as its own mount namespace names them: /dev/nvidia0."""
+
+    pid: int
+    start_time_ticks: int
+    nodes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NodeUse:
+    """All processes with device nodes, of one pass that began at `boottime_ns` (0: there was none). `hidden` counts
+    the processes that may not be looked into."""
+
+    boottime_ns: int = 0
+    users: tuple[NodeUser, ...] = ()
+    hidden: int = 0

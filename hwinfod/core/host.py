@@ -7,20 +7,27 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from hwinfod.core.account import Accounting
 from hwinfod.core.activity import Activity
+from hwinfod.core.board import Board
 from hwinfod.core.device import Devices
 from hwinfod.core.event import EventLog
+from hwinfod.core.grant import Granted
 from hwinfod.core.hold import Hold
-from hwinfod.core.holding import Holdings
-from hwinfod.core.owner import Attribution, NameBoard
+from hwinfod.core.holding import Holdings, NodeUse
+from hwinfod.core.kill import Kills
+from hwinfod.core.owner import Attribution
 from hwinfod.core.series import SeriesIndex
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from hwinfod.core.allocation import Allocations
     from hwinfod.core.clock import Clock
+    from hwinfod.core.container import Container
     from hwinfod.core.health import Sampled
     from hwinfod.core.metric import Metric
+    from hwinfod.core.owner import Names
     from hwinfod.core.ring import Ring
     from hwinfod.core.table import Table
 
@@ -52,10 +59,11 @@ class OwnFigures:
 
 class Host:
     """What the daemon knows. `instance` names this run of the daemon; `catalog` maps a metric's name to the metric
-    and its collector."""
+    and its collector; `is_hardware_announced` says that the kernel's events of new hardware are heard."""
 
     def __init__(self, clock: Clock, roots: RootPaths, ring: Ring, catalog: Mapping[str, tuple[Metric, str]]) -> None:
         self.instance = os.urandom(8).hex()
+        self.is_hardware_announced = False
         self.clock = clock
         self.roots = roots
         self.ring = ring
@@ -64,10 +72,16 @@ class Host:
         self.events = EventLog(clock)
         self.devices = Devices(clock, self.events)
         self.holdings = Holdings()
+        self.node_use = NodeUse()
         self.activity = Activity(clock)
         self.hold = Hold(clock)
+        self.kills = Kills()
         self.attribution = Attribution()
-        self.names = NameBoard()
+        self.accounting = Accounting()
+        self.names: Board[Names] = Board()
+        self.containers: Board[tuple[Container, ...]] = Board()
+        self.allocations: Board[Allocations] = Board()
+        self.granted = Granted()
         self.own = OwnFigures()
         self.runners: Mapping[str, Sampled] = {}
 

@@ -4,11 +4,16 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Kind(enum.Enum):
-    """How a value behaves. An `INFO` has no column: it is rendered from Device records."""
+    """How a value behaves. An `INFO` of a device has no column: it is rendered from
+    its Device record."""
 
     GAUGE = "gauge"
     COUNTER = "counter"
@@ -51,7 +56,8 @@ class Metric:
 
     `unit` is the base unit and a suffix of the name; `help` one sentence; `source` the kernel file, netlink
     attribute or vendor call behind it; `labels` the closed set of label names; `states` (kind STATE only)
-    what the small integer in the column stands for.
+    what the small integer in the column stands for; `aside`, by label, the values whose series are of level detailed
+    whatever the family's level is, because few people want them.
     """
 
     name: str
@@ -62,6 +68,7 @@ class Metric:
     labels: tuple[str, ...] = ()
     level: Level = Level.STANDARD
     states: tuple[str, ...] = ()
+    aside: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         stem = self.name.removesuffix("_total")
@@ -74,17 +81,31 @@ class Metric:
                 ("an info ends in _info, nothing else does",
                  (self.kind is Kind.INFO) != self.name.endswith("_info")),
                 (f"unit {self.unit!r} is not a base unit", self.unit not in UNITS),
-                (f"unit {self.unit!r} must end the name", bool(self.unit) and not stem.endswith("_" + self.unit)),
+                (f"unit {self.unit!r} must end the name", not _ends_in(stem, self.unit)),
                 ("a state needs its states, nothing else has them", (self.kind is Kind.STATE) != bool(self.states)),
                 ("help must be one sentence, closed by a full stop", not self.help.endswith(".")),
                 ("source is missing", not self.source),
                 ("labels named job, instance or node belong to Prometheus",
                  bool({"job", "instance", "node"} & set(self.labels))),
+                ("only values of its own labels can be set aside", not self.aside.keys() <= set(self.labels)),
             )
             if wrong
         ]  # fmt: skip
         if problems:
             raise ValueError(f"metric {self.name}: {'; '.join(problems)}")
+
+    def level_of(self, labels: tuple[str, ...]) -> Level:
+        """The level of the series with these label values."""
+        for name, values in self.aside.items():
+            if labels[self.labels.index(name)] in values:
+                return Level.DETAILED
+        return self.level
+
+
+def _ends_in(stem: str, unit: str) -> bool:
+    """The name of `process_start_time_seconds` is that of Prometheus' own client libraries."""
+    is_start = (stem, unit) == ("process_start_time_seconds", "timestamp_seconds")
+    return not unit or is_start or stem.endswith(f"_{unit}")
 
 
 def _is_name(name: str) -> bool:

@@ -4,7 +4,6 @@ containers and pods, as the lane that reads them hands them over."""
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
@@ -35,7 +34,9 @@ class OwnerRecord:
 
     `id` is stable while the owner lives and unique on this host, `label` what a person calls it. `labels` are the
     values of LABELS, "" where one does not apply. `identity` is what the cgroup says beyond them (pod_uid,
-    container_id, runtime ...). `uid` is the user of its processes, -1 where they have several.
+    container_id, runtime ...). `uid` is the user of its processes, -1 where they have several. `cgroups` are the paths
+    that its processes are in; `conflicts` says where a hierarchy has another owner for one of them, and
+    where sources do not agree in a container's names.
     """
 
     id: str
@@ -45,6 +46,8 @@ class OwnerRecord:
     uid: int
     since_boottime_ns: int
     holders: tuple[Holder, ...]
+    cgroups: tuple[str, ...] = ()
+    conflicts: tuple[str, ...] = ()
 
     def totals(self, device: str) -> dict[str, float]:
         """The amounts that it holds of one device, over all its processes."""
@@ -57,13 +60,30 @@ class OwnerRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class NodeHolder:
+    """A process that has device nodes open, whether or not it holds anything behind them. `owner` is its owner's id.
+    `devices` are those that the nodes lead to; nodes of a whole driver (/dev/kfd, /dev/nvidiactl) lead to none."""
+
+    owner: str
+    pid: int
+    start_time_ticks: int
+    name: str
+    uid: int
+    nodes: tuple[str, ...]
+    devices: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Attribution:
-    """One pass. `unattributed_bytes` is by device what it uses and no owner holds; `blind` says why processes may
-    be there that were not seen; `boottime_ns` when the pass was made, 0 before the first."""
+    """One pass. By device `unattributed_bytes` is what it uses and no owner holds, `overstated_bytes` what its
+    processes say beyond what it uses. `blind` says why processes may be there that were not seen; `boottime_ns` when
+    the pass was made, 0 before the first. Who only has nodes open is an owner without holders."""
 
     boottime_ns: int = 0
     owners: Mapping[str, OwnerRecord] = field(default_factory=lambda: MappingProxyType({}))
-    unattributed_bytes: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    unattributed_bytes: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    overstated_bytes: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    node_holders: tuple[NodeHolder, ...] = ()
     blind: tuple[str, ...] = ()
 
 
@@ -80,37 +100,38 @@ class ContainerName(NamedTuple):
 
 
 class PodName(NamedTuple):
-    """A pod by its names, for where the container is not known (yet)."""
+    """A pod by its names, for where the container is not known (yet). `phase` is the kubelet's word (Running, Failed),
+    "" where it was not asked."""
 
     pod_uid: str
     namespace: str
     pod: str
+    phase: str = ""
+
+
+class JobName(NamedTuple):
+    """A batch job by its cgroup's id and by the number that users type; the rest as its own environment claims."""
+
+    job_id: str
+    number: str
+    name: str = ""
+    user: str = ""
+    account: str = ""
+    partition: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What was found in one pass, of the living; `blind` says what may not be read, and so which names are missing."""
+    """What was found in one pass, of the living; `blind` says what may not be read, and so which names are missing.
+    `users` are names by uid. `claims` are what users call their own containers, by uid in decimal: good in their own
+    territory and nowhere else."""
 
     containers: tuple[ContainerName, ...] = ()
     pods: tuple[PodName, ...] = ()
     blind: tuple[str, ...] = ()
-
-
-class NameBoard:
-    """The latest names of every source: lanes publish, attribution reads `current`."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self.current: Mapping[str, Names] = MappingProxyType({})
-
-    def publish(self, source: str, names: Names) -> None:
-        with self._lock:
-            self.current = MappingProxyType({**self.current, source: names})
-
-    def withdraw(self, source: str) -> None:
-        """The source is not read any more."""
-        with self._lock:
-            self.current = MappingProxyType({k: v for k, v in self.current.items() if k != source})
+    jobs: tuple[JobName, ...] = ()
+    users: Mapping[int, str] = field(default_factory=lambda: MappingProxyType({}))
+    claims: Mapping[str, tuple[ContainerName, ...]] = field(default_factory=lambda: MappingProxyType({}))
 
 
 def tells_owners(metric: Metric) -> bool:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hwinfod.core.series import Layout, Series
 
 BLOCK_ROWS = 60
-MERGED_BLOCKS = 4  # so many blocks of a small table become one, and so many of these again
+MERGED_BLOCKS = 4  # so many blocks of a small table become one, and two of these, and two of those
 MERGED_VALUES = 40_000
 MERGED_ROWS = 1000
 _STEP_NS = 100_000_000  # a wall clock that moved more than this against boot time was stepped, not slewed
@@ -95,13 +95,14 @@ class Ring:
     def _merge(self, history: History) -> None:
         """The last few blocks of a small table as one. Only the table's lane appends, and only the oldest are ever
         evicted, so that what is at the end stays there while it is packed."""
-        last = list(history.blocks)[-MERGED_BLOCKS:]
-        values = sum(block.count for block in last) * len(last[0].layout)
-        if len(last) < MERGED_BLOCKS or values > MERGED_VALUES or not _are_alike(last):
+        blocks = list(history.blocks)  # none where another table's lane has just evicted them
+        many = MERGED_BLOCKS if blocks and blocks[-1].count <= BLOCK_ROWS else 2
+        last = blocks[-many:]
+        if len(last) < many or not _are_alike(last):
             return
         merged = merge(last)
         with self._lock:
-            if len(history.blocks) < MERGED_BLOCKS:
+            if len(history.blocks) < many:
                 return
             for _ in last:
                 self._sealed_bytes -= history.blocks.pop().size_bytes
@@ -180,13 +181,14 @@ class Ring:
             offset = history.wall_offset_ns if history else 0
         points = Points(series, [], [])
         for block in blocks:
-            first, last = block.first_boottime_ns + block.wall_offset_ns, block.last_boottime_ns + block.wall_offset_ns
+            block_offset = block.wall_offset_ns
+            first, last = block.first_boottime_ns + block_offset, block.last_boottime_ns + block_offset
             if first > end_ns or last < start_ns:
                 continue
             values = block.read(series)
             if values is None:
                 continue
-            times = [time + block.wall_offset_ns for time in block.boottimes_ns()]
+            times = [time + block_offset for time in block.boottimes_ns()]
             inside = start_ns <= first and last <= end_ns
             _extend(points, zip(times, values), None if inside else (start_ns, end_ns))
         _extend(points, _from_rows(rows, series, offset), (start_ns, end_ns))
@@ -201,8 +203,9 @@ class Ring:
             rows = list(history.rows) if history else []
             offset = history.wall_offset_ns if history else 0
         for block in blocks:
-            if block.last_boottime_ns + block.wall_offset_ns >= start_ns:
-                times = (time + block.wall_offset_ns for time in block.boottimes_ns())
+            block_offset = block.wall_offset_ns
+            if block.last_boottime_ns + block_offset >= start_ns:
+                times = [time + block_offset for time in block.boottimes_ns()]
                 found = _first_present(zip(times, block.read(series) or ()), start_ns)
                 if found is not None:
                     return found
@@ -210,12 +213,14 @@ class Ring:
 
 
 def _are_alike(blocks: Sequence[Block]) -> bool:
-    """Whether blocks can be one: of one size and the same columns, dated alike. The wall clock is slewed together with
-    boot time, so that their distance moves by the noise of reading two clocks only."""
+    """Whether blocks can be one: of one size and the same columns, not too large together, dated alike. The wall clock
+    is slewed together with boot time, so that their distance moves by the noise of reading two clocks only."""
     first = blocks[0]
+    if sum(block.count for block in blocks) * len(first.layout) > MERGED_VALUES:
+        return False
     return all(
         block.layout is first.layout
-        and block.count == first.count <= MERGED_ROWS // MERGED_BLOCKS
+        and block.count == first.count <= MERGED_ROWS // 2
         and abs(block.wall_offset_ns - first.wall_offset_ns) <= _NOISE_NS
         for block in blocks
     )

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("hwinfod.collector")
 
 RESCAN_SECONDS = 10.0
+_ANNOUNCED_RESCAN_SECONDS = 60.0  # of what the kernel tells as it comes
 _TIME_NS = 1_000_000  # finer times of samples say nothing and take four bytes a row in the ring
 _FAILURES_TO_REOPEN = 3
 _MOST_SKIPS_LOGGED = 20
@@ -57,7 +58,10 @@ class Runner:
     def wait_seconds(self, method: str) -> float:
         """How often a beat is due: its interval, or the rescan while the hardware is not there."""
         interval = self.intervals[method]
-        return interval if self.is_open else max(interval, RESCAN_SECONDS)
+        if self.is_open:
+            return interval
+        is_announced = self._host.is_hardware_announced and self.kind.subsystems
+        return max(interval, _ANNOUNCED_RESCAN_SECONDS if is_announced else RESCAN_SECONDS)
 
     def command(self, act: Callable[[], None]) -> None:
         """From any thread: `act` runs on the lane between two ticks, and is watched and reported as a tick is."""

@@ -48,7 +48,7 @@ class SeriesIndex:
             raise ValueError(f"{metric.name} has labels {metric.labels}, got values {labels}")
         key = (metric.name, labels)
         with self._lock:
-            own_level = metric.level if level is None else level
+            own_level = metric.level_of(labels) if level is None else level
             series = self._living.get(key)
             if series is None:
                 series = self._living[key] = Series(next(self._numbers), metric, labels, own_level)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The supervisor's judgement: which collector hangs. Pure; the daemon's loop calls it every second."""
+"""The supervisor's judgement: which collector hangs. Pure; the daemon's loop calls it every two seconds."""
 
 from __future__ import annotations
 
@@ -33,6 +33,8 @@ def supervise(runners: Iterable[Sampled], now: float, events: EventLog) -> None:
     """
     for runner in runners:
         health = runner.health
+        if health.busy_since is None and not health.stuck:
+            continue
         busy = busy_seconds(runner, now)
         stuck = busy > max(_LEAST_SECONDS, STALE_INTERVALS * min(runner.intervals.values()))
         if stuck and not health.stuck:

@@ -163,3 +163,8 @@ class Groups:
             self._groups.pop(key).release()
         self._set.clear()
         return gone
+
+    def clear(self) -> None:
+        """Releases all, in the middle of a tick too."""
+        self._set.clear()
+        self.sweep()

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 from hwinfod._version import VERSION
 from hwinfod.ctl.client import Client
-from hwinfod.ctl.failures import EXIT_STATUS, INTERRUPTED, OK, Failure
+from hwinfod.ctl.failures import EXIT_STATUS, FAILED, INTERRUPTED, OK, Failure
 from hwinfod.ctl.terminal import Terminal, standard_output
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 # Verb, and the module of hwinfod.ctl.commands that has its arguments and its doing.
 COMMANDS = {
@@ -27,12 +27,14 @@ COMMANDS = {
     "history": "one metric over time, drawn",
     "explain": "what a metric means and where it comes from",
     "owners": "who holds GPUs and RDMA devices",
-    "who": "who holds one device, or what one process holds",
+    "who": "who holds one device, or whose a process is",
+    "holders": "every process with a device node open",
     "events": "what happened",
     "collectors": "how the daemon's collectors fare",
     "gpus": "GPUs: load, memory, power, health, who uses them",
     "gpu": "one GPU in full; let go of the driver, take it again",
     "ps": "processes on GPUs, the most memory first",
+    "topo": "where GPUs, network cards and drives stand, what lies between them",
     "rdma": "RDMA ports: state, rate, errors, who holds queue pairs",
     "inventory": "the devices that are expected; accept those of now",
     "api": "any path of the API, raw",
@@ -51,7 +53,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """The program. `argv` without the program's name; returns the exit status."""
     arguments = sys.argv[1:] if argv is None else list(argv)
     try:
-        return _run(arguments)
+        try:
+            return _run(arguments)
+        finally:
+            sys.stdout.flush()  # while what goes wrong with it can still be said
     except Failure as failure:
         print(f"hwinfoctl: {failure}", file=sys.stderr)
         if failure.hint:
@@ -60,8 +65,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:  # `| head` has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _forget_output()
         return OK
+    except OSError as error:  # of the output: what goes wrong with the socket is a Failure
+        _forget_output()
+        print(f"hwinfoctl: cannot write the output: {error.strerror or error}", file=sys.stderr)
+        return FAILED
+
+
+def _forget_output() -> None:
+    """What is left of it is written nowhere, so that the interpreter's end does not fail with it again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(arguments: Sequence[str]) -> int:
@@ -88,19 +102,29 @@ def _parse(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> argpars
     return options
 
 
-def _watch(run: object, terminal: Terminal, seconds: float) -> int:
+def _watch(run: Callable[[], int], terminal: Terminal, seconds: float) -> int:
     """Runs again and again. On a terminal from the top of the screen, without clearing it first: no flicker."""
-    assert callable(run)  # noqa: S101  a lambda above
     while True:
         if terminal.is_tty:
             terminal.stream.write("\x1b[H")
-        status: int = run()
+        status = run()
         if terminal.is_tty:
             terminal.stream.write("\x1b[J")
         terminal.stream.flush()
         if seconds <= 0:
             return status
         time.sleep(seconds)
+
+
+def _interval(text: str) -> float:
+    """Seconds from one screen to the next; 0 is one screen. Raises argparse.ArgumentTypeError."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < 86400:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds; write 2 or 0.5")
+    return seconds
 
 
 def build_parser(arguments: Sequence[str] = ()) -> argparse.ArgumentParser:
@@ -142,7 +166,7 @@ def _add_common(parser: argparse.ArgumentParser, *, default: bool) -> None:
         "--no-color", action="store_true", default=False if default else nothing, help="no colour (NO_COLOR)"
     )
     parser.add_argument(
-        "--watch", nargs="?", type=float, const=2.0, metavar="SECONDS", default=None if default else nothing,
+        "--watch", nargs="?", type=_interval, const=2.0, metavar="SECONDS", default=None if default else nothing,
         help="again and again, every 2 seconds or SECONDS",
     )  # fmt: skip
 

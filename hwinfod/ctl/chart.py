@@ -24,8 +24,8 @@ def chart(
 ) -> list[str]:
     """Lines from the top. A flat series is drawn in the middle, a bucket without a value is a gap."""
     if high == low:
+        labels = {height - 1 - round((height - 1) / 2): text(low)}
         low, high = low - 1, high + 1
-        labels = {height // 2: text((low + high) / 2)}
     else:
         labels = {0: text(high), height - 1: text(low)}
     mark, shade, axis = ("█", "░", "│") if terminal.unicode else ("#", ":", "|")

@@ -111,13 +111,25 @@ def _read_head(reader: Any) -> tuple[int, dict[str, str]]:
 
 
 def _read_body(reader: Any, headers: Mapping[str, str]) -> Iterator[bytes]:
-    if headers.get("transfer-encoding", "").lower() != "chunked":
-        length = headers.get("content-length")
-        yield reader.read(int(length) if length else -1)
-        return
-    while size := int(reader.readline(64).split(b";")[0] or b"0", 16):
-        yield reader.read(size)
-        reader.readline(8)
+    """In the pieces that it comes in. Raises Failure where it does not come."""
+    try:
+        if headers.get("transfer-encoding", "").lower() != "chunked":
+            length = headers.get("content-length")
+            yield _whole(reader, int(length)) if length else reader.read()
+            return
+        while size := int(reader.readline(64).split(b";")[0] or b"0", 16):
+            yield _whole(reader, size)
+            reader.readline(8)
+    except (OSError, ValueError):
+        raise Failure("the daemon did not finish its answer", status=UNREACHABLE) from None
+
+
+def _whole(reader: Any, size: int) -> bytes:
+    """Raises ValueError where the connection ends before."""
+    data: bytes = reader.read(size)
+    if len(data) < size:
+        raise ValueError
+    return data
 
 
 def _refusal(status: int, body: bytes) -> Failure:

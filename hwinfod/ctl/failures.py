@@ -3,6 +3,14 @@
 
 from __future__ import annotations
 
+import contextlib
+from typing import TYPE_CHECKING
+
+from hwinfod.ctl.terminal import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 OK, FAILED, USAGE, UNREACHABLE, DENIED, UNHEALTHY = 0, 1, 2, 3, 4, 5
 INTERRUPTED = 130  # 128 + SIGINT, as shells say it
 
@@ -23,3 +31,14 @@ class Failure(Exception):
         super().__init__(message)
         self.hint = hint
         self.status = status
+
+
+@contextlib.contextmanager
+def naming(what: str) -> Iterator[None]:
+    """A refusal inside says of what: the daemon repeats nothing that it was asked."""
+    try:
+        yield
+    except Failure as failure:
+        if failure.status not in (FAILED, USAGE):
+            raise
+        raise Failure(f"{printable(what)}: {failure}", failure.hint, failure.status) from None

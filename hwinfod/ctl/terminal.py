@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import textwrap
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 _CODES = {"red": "31", "green": "32", "yellow": "33", "cyan": "36", "bold": "1", "dim": "2"}
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 _PLAIN_BLOCKS = " .:-=+*#@"
+_WIDTH = 80
 
 
 class Terminal:
@@ -26,7 +28,7 @@ class Terminal:
             self.is_tty and not no_colour and not environ.get("NO_COLOR") and environ.get("TERM", "dumb") != "dumb"
         )
         self.unicode = (stream.encoding or "").lower().replace("-", "") == "utf8"
-        self.width = shutil.get_terminal_size((80, 24)).columns if self.is_tty else int(environ.get("COLUMNS") or 80)
+        self.width = shutil.get_terminal_size((_WIDTH, 24)).columns if self.is_tty else _columns_asked_for(environ)
 
     def paint(self, text: str, *styles: str) -> str:
         """The text in colours; as it is where there are none."""
@@ -53,6 +55,12 @@ class Terminal:
         self.stream.write(text + "\n")
 
 
+def _columns_asked_for(environ: Mapping[str, str]) -> int:
+    """$COLUMNS where it is a width, as shutil.get_terminal_size() takes it."""
+    asked = environ.get("COLUMNS", "")
+    return int(asked) if asked.isascii() and asked.isdigit() and int(asked) > 0 else _WIDTH
+
+
 def visible_length(text: str) -> int:
     """Characters that take room: colours do not."""
     length, inside = 0, False
@@ -67,10 +75,14 @@ def visible_length(text: str) -> int:
 
 
 def columns(rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset()) -> list[str]:
-    """Rows as lines with aligned columns, two spaces apart; `right` are the columns of numbers."""
+    """Rows as lines with aligned columns, two spaces apart; `right` are the columns of numbers. A title, which is a row
+    of one cell, takes no room from the others."""
     if not rows:
         return []
-    widths = [max(visible_length(row[i]) for row in rows if i < len(row)) for i in range(max(map(len, rows)))]
+    widths = [
+        max((visible_length(row[i]) for row in rows if i < len(row) and (i in right or len(row) > 1)), default=0)
+        for i in range(max(map(len, rows)))
+    ]
     lines = []
     for row in rows:
         cells = []
@@ -79,6 +91,36 @@ def columns(rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset(
             cells.append(gap + cell if i in right else cell + gap)
         lines.append("  ".join(cells).rstrip())
     return lines
+
+
+def wrap(head: str, parts: Sequence[str], width: int) -> list[str]:
+    """Parts behind a head, two spaces apart, as many on a line as there is room for; the further lines as far in."""
+    lines = [head]
+    for number, part in enumerate(parts):
+        if number and visible_length(lines[-1]) + 2 + visible_length(part) > width:
+            lines.append(" " * visible_length(head) + part)
+        else:
+            lines[-1] += f"  {part}" if number else part
+    return lines
+
+
+def folded(text: str, width: int) -> list[str]:
+    """A sentence as lines, the further ones two spaces in; a word that is longer than a line stays whole."""
+    lines = [""]
+    for word in text.split(" "):
+        if lines[-1].strip() and len(lines[-1]) + 1 + len(word) > width:
+            lines.append(f"  {word}")
+        else:
+            lines[-1] += f" {word}" if lines[-1] else word
+    return lines
+
+
+def filled(text: str, width: int, head: str = "  ") -> str:
+    """Text behind a head, its further lines as far in. Paths and names stay whole, which textwrap breaks at hyphens."""
+    behind = " " * len(head)
+    return textwrap.fill(
+        text, width, initial_indent=head, subsequent_indent=behind, break_on_hyphens=False, break_long_words=False
+    )
 
 
 def printable(text: str) -> str:

@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 
+_NUMBER = re.compile(r"((?:^|(?<=[a-z_# ]))[0-9]+(?![0-9]*:))")
 _BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 _DECIMAL = ("", "k", "M", "G", "T", "P")
 
@@ -20,6 +22,11 @@ def number(value: object) -> float | None:
         return float(str(value))
     except ValueError:
         return None
+
+
+def natural(name: str) -> list[str | int]:
+    """To sort by: nvme2 before nvme10, but 9a:00.0 behind 18:00.0, whose digits are hexadecimal."""
+    return [int(part) if place % 2 else part for place, part in enumerate(_NUMBER.split(name))]
 
 
 def short(value: float) -> str:

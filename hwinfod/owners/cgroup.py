@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from hwinfod.owners.identity import KERNEL_THREAD, NOBODY, Owner, contradict, nest, strength
-from hwinfod.owners.rules import batch, containers, kubernetes, machines, systemd
-from hwinfod.owners.rules.segments import is_number, split
+from hwinfod.owners.identity import KERNEL_THREAD, NOBODY, WORKLOAD, Owner, contradict, nest, strength
+from hwinfod.owners.rules import batch, containers, kubernetes, machines, services, systemd
+from hwinfod.owners.rules.segments import above, is_number, split
 from hwinfod.sources.process import DELETED, CgroupLine
 
 Rule = Callable[[list[str], int], Owner | None]
@@ -27,6 +27,7 @@ _RULES: tuple[Rule, ...] = (
     machines.machine,
     containers.short_container,
     systemd.unit,
+    services.service,
 )
 
 
@@ -35,14 +36,29 @@ def resolve_path(path: str) -> Owner:
     owner = NOBODY
     segments = split(path)
     for position, segment in enumerate(segments):
-        if not segment:
-            continue
-        for rule in _RULES:
-            found = rule(segments, position)
-            if found is not None:
-                owner = nest(owner, found)
-                break
+        found = _announced(segments, position) if segment else None
+        if found is not None:
+            owner = nest(owner, found)
     return owner
+
+
+def _announced(segments: list[str], position: int) -> Owner | None:
+    for rule in _RULES:
+        found = rule(segments, position)
+        if found is not None:
+            return found
+    return None
+
+
+def made_in(path: str) -> str | None:
+    """The cgroup in which the outermost workload's own was made; None where no directory announces a workload. Whoever
+    may make cgroups in there chose what the path says from there on."""
+    segments = split(path)
+    for position, segment in enumerate(segments):
+        found = _announced(segments, position) if segment else None
+        if found is not None and strength(found) == WORKLOAD:
+            return above(path, position)
+    return None
 
 
 class Conflict(NamedTuple):

@@ -32,7 +32,7 @@ _STRENGTH: dict[str | None, int] = {
     VM: 3,
     JOB: 3,
 }
-_WORKLOAD = 3
+WORKLOAD = 3  # the strength of a pod, container, virtual machine or job
 _FIRST_ID, _LAST_ID = 2, 8  # Owner.container_id to Owner.unit
 
 
@@ -44,8 +44,9 @@ class Owner(NamedTuple):
     job's part (Slurm step, Nomad task). `user` is a numeric uid in decimal, or a name where only that shows.
 
     `within` is whose territory this lies in, where there is one: a workload (Docker in LXC, a Slurm node in a
-    pod) or a user's slice (rootless Podman). Directories in there were named by that someone, who may call
-    them what he likes: such an id is his claim, and no name of the host's own runtime may be given to it.
+    pod) or a user's (rootless Podman in his slice, whatever he makes below a unit with Delegate=). Directories in
+    there were named by that someone, who may call them what he likes: such an id is his claim, and no name of the
+    host's own runtime may be given to it.
     """
 
     kind: str | None = None
@@ -77,13 +78,21 @@ def host_part(owner: Owner) -> Owner:
     return owner
 
 
+def claimed_by(uid: int, owner: Owner) -> Owner:
+    """A workload whose directory was made where `uid` may make directories: in his territory, whatever it is called.
+    Where the host's part is a unit or a user, that tells already whose it is."""
+    if owner.within is not None:
+        return owner._replace(within=claimed_by(uid, owner.within))
+    return nest(Owner(USER, user=str(uid)), owner) if strength(owner) == WORKLOAD else owner
+
+
 def nest(outer: Owner, inner: Owner) -> Owner:
     """The owner of a directory that `inner` describes, below one that belongs to `outer`."""
     if outer is NOBODY:
         return inner
-    if _STRENGTH[inner.kind] < _WORKLOAD:
+    if _STRENGTH[inner.kind] < WORKLOAD:
         return _unit_below(outer, inner)
-    if _STRENGTH[outer.kind] < _WORKLOAD:
+    if _STRENGTH[outer.kind] < WORKLOAD:
         return inner if outer.user is None else inner._replace(user=inner.user or outer.user, within=outer)
     if outer.kind == POD and outer.container_id is None and inner.kind == CONTAINER:
         return outer._replace(runtime=inner.runtime, container_id=inner.container_id)
@@ -91,7 +100,7 @@ def nest(outer: Owner, inner: Owner) -> Owner:
 
 
 def _unit_below(outer: Owner, inner: Owner) -> Owner:
-    if _STRENGTH[outer.kind] == _WORKLOAD:
+    if _STRENGTH[outer.kind] == WORKLOAD:
         return outer
     if outer.unit is None or (outer.unit.startswith("user@") and inner.unit != "init.scope"):
         return inner if outer.user is None else inner._replace(user=outer.user)

@@ -28,6 +28,9 @@ class Memory(Generic[K, V]):
             self._entries.move_to_end(key)
         return value
 
+    def discard(self, key: K) -> None:
+        self._entries.pop(key, None)
+
     def put(self, key: K, value: V) -> None:
         self._entries[key] = value
         self._entries.move_to_end(key)

@@ -7,15 +7,15 @@ process that is gone by the time that it is looked at.
 
 from __future__ import annotations
 
-import contextlib
 import errno
+from resource import RLIMIT_NOFILE, getrlimit
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwinfod.errors import Gone
-from hwinfod.owners.cgroup import Conflict, Resolution, resolve
-from hwinfod.owners.identity import NOBODY, USER, Owner
+from hwinfod.owners.cgroup import Conflict, Resolution, made_in, resolve
+from hwinfod.owners.identity import NOBODY, USER, Owner, claimed_by
 from hwinfod.owners.memory import Memory
-from hwinfod.sources.cgroupfs import identity_of
+from hwinfod.sources.cgroupfs import delegate_of, identity_of
 from hwinfod.sources.process import CgroupLine, ProcessFiles, ProcessStat, parse_cgroups
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 MOST_PROCESSES = 16_384
 MOST_CGROUPS = 4_096
+MOST_KEPT = 512  # processes, with two descriptors each: at most an eighth of those that the daemon may have
+_LOOKS_AT_CGROUP = 3
 
 
 class Cgroup(NamedTuple):
@@ -49,6 +51,16 @@ class _Seen(NamedTuple):
     process: Process
 
 
+class _Kept:
+    """The files of a process, and how often only its cgroup was looked at since it was read whole."""
+
+    __slots__ = ("files", "looks")
+
+    def __init__(self, files: ProcessFiles) -> None:
+        self.files = files
+        self.looks = 0
+
+
 class Processes:
     """The processes that were asked for, and the owners of their cgroups. For one thread."""
 
@@ -57,6 +69,7 @@ class Processes:
     ) -> None:
         self._roots = roots
         self._processes: Memory[tuple[int, int], _Seen] = Memory(most_processes)
+        self._kept: Memory[tuple[int, int], _Kept] = Memory(min(MOST_KEPT, getrlimit(RLIMIT_NOFILE)[0] // 16))
         self._resolutions: Memory[tuple[bytes, bool], Resolution] = Memory(most_cgroups)
         self._cgroups: Memory[Cgroup, Owner] = Memory(most_cgroups)
         self._inodes: Memory[str, int] = Memory(most_cgroups)
@@ -72,6 +85,10 @@ class Processes:
                 raise
             return seen.process
 
+    def look_alive(self, pid: int, start_time_ticks: int) -> Process:
+        """The process of that number and start time, which is there now. Raises a `ReadError` or ParseError."""
+        return self._read(pid, start_time_ticks)
+
     def owner_of_cgroup(self, cgroup: Cgroup) -> Owner | None:
         """The owner of a cgroup that a process was seen in, gone or not. An inode of 0 asks for the last one
         that had the path."""
@@ -79,18 +96,35 @@ class Processes:
         return self._cgroups.get(Cgroup(inode, cgroup.path))
 
     def _read(self, pid: int, start_time_ticks: int) -> Process:
-        with contextlib.closing(ProcessFiles(self._roots, pid)) as files:
-            stat = files.stat()
-            if start_time_ticks not in (0, stat.start_time_ticks):
-                raise Gone(self._roots.proc(str(pid)), errno.ESRCH)
-            key = (pid, stat.start_time_ticks)
-            seen = self._processes.get(key)
-            if seen is not None and stat.is_exiting:
+        """Of a process that is asked for again and again the directory is kept: that it is still there, and in the same
+        cgroup, is one small read. Every few looks it is read whole."""
+        key = (pid, start_time_ticks)
+        kept = self._kept.get(key)
+        if kept is None:
+            return self._read_whole(pid, start_time_ticks, ProcessFiles(self._roots, pid))
+        seen = self._processes.get(key)
+        try:
+            if seen is not None and kept.looks < _LOOKS_AT_CGROUP and kept.files.cgroup_again() == seen.content:
+                kept.looks += 1
                 return seen.process
-            content = files.cgroup()
-            if seen is not None and seen.content == content and seen.process.name == stat.name:
-                return seen.process  # an exec may change the uid, and as a rule changes the name
-            process = self._describe(stat, files.status().uids[1], content)
+            return self._read_whole(pid, start_time_ticks, kept.files)
+        except Gone:
+            self._kept.discard(key)
+            raise
+
+    def _read_whole(self, pid: int, start_time_ticks: int, files: ProcessFiles) -> Process:
+        stat = files.stat()
+        if start_time_ticks not in (0, stat.start_time_ticks):
+            raise Gone(self._roots.proc(str(pid)), errno.ESRCH)
+        key = (pid, stat.start_time_ticks)
+        self._kept.put(key, _Kept(files))
+        seen = self._processes.get(key)
+        if seen is not None and stat.is_exiting:
+            return seen.process
+        content = files.cgroup()
+        if seen is not None and seen.content == content and seen.process.name == stat.name:
+            return seen.process  # an exec may change the uid, and as a rule changes the name
+        process = self._describe(stat, files.status().uids[1], content)
         self._processes.put(key, _Seen(content, process))
         return process
 
@@ -107,9 +141,17 @@ class Processes:
         key = (content, kernel_thread)
         resolution = self._resolutions.get(key)
         if resolution is None:
-            resolution = resolve(parse_cgroups(content), kernel_thread=kernel_thread)
+            resolution = self._claimed(resolve(parse_cgroups(content), kernel_thread=kernel_thread))
             self._resolutions.put(key, resolution)
         return resolution
+
+    def _claimed(self, resolution: Resolution) -> Resolution:
+        """What a path says is its user's claim from where he may make cgroups on, in whichever slice that is."""
+        above = made_in(resolution.line.path)
+        delegate = None if above is None else delegate_of(self._roots, resolution.line, above)
+        if delegate is None:
+            return resolution
+        return resolution._replace(owner=claimed_by(delegate, resolution.owner))
 
     def _inode(self, line: CgroupLine) -> int:
         inode = identity_of(self._roots, line)

@@ -100,7 +100,7 @@ class Faces:
         self._textfile.apply(settings)
 
     def tick(self) -> None:
-        """Once a second: the figures that the daemon shows of its faces."""
+        """At every tick of the daemon: the figures that the daemon shows of its faces."""
         self._host.own.http_connections = sum(server.connection_count for server in self._servers)
         self._host.own.http_requests = sum(server.request_count for server in self._servers)
 
@@ -132,4 +132,5 @@ class Faces:
             await server.close()
         if self._access is not None:
             self._access.close()
+        self._api.close()
         self._textfile.stop(_TEXTFILE_SECONDS)

@@ -53,8 +53,10 @@ def open_unix_socket(path: str, *, mode: int = 0o660, group: str = "") -> UnixSo
     gid = _find_group(group) if group else -1
     try:
         _prepare_directory(os.path.dirname(path))
+        _find_dead_socket(path)  # before a lock is left beside a file of somebody else's
         with _starting_alone(path):
-            _clear_the_way(path)
+            if _find_dead_socket(path):
+                os.unlink(path)
             return _bind(path, mode, gid)
     except OSError as error:
         raise UserError(
@@ -109,19 +111,19 @@ def _starting_alone(path: str) -> Iterator[None]:
         os.close(lock)
 
 
-def _clear_the_way(path: str) -> None:
-    """Remove the socket of a daemon that is gone. Raises UserError when it is not, or for any other file."""
+def _find_dead_socket(path: str) -> bool:
+    """Whether the socket of a daemon that is gone lies there. Raises UserError for a living one's, and other files."""
     try:
         status = os.lstat(path)
     except FileNotFoundError:
-        return
+        return False
     if not stat.S_ISSOCK(status.st_mode):
         raise UserError(f"not a socket, and not ours to remove: {path}", hint="remove it, or name another path")
     if _someone_answers(path):
         raise UserError(
             f"a daemon already listens at {path}", hint="stop it (systemctl stop hwinfod), or name another path"
         )
-    os.unlink(path)
+    return True
 
 
 def _someone_answers(path: str) -> bool:

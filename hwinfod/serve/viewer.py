@@ -2,8 +2,8 @@
 """Who asks, and what they may see: by the peer of the Unix socket and the setting `api.privacy`.
 
 Root and the group `hwinfod` see everything; root alone changes anything, and the user whom the daemon runs as, whom
-it could keep nothing from. Anyone else sees devices, totals and what is their own; with `open` everything, with
-`group` nothing at all.
+it could keep nothing from. Anyone else sees devices, totals and what is their own; with `open` everything but command
+lines, which may hold passwords; with `group` nothing at all.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ class Viewer:
     uid: int
     sees_all: bool
     may_change: bool
+    sees_command_lines: bool
 
     def sees_user(self, uid: int) -> bool:
         """Whether a process or owner of this user is shown by name."""
@@ -43,13 +44,14 @@ def viewer_of(peer: Peer | None, privacy: str, own_uid: int = 0) -> Viewer:
     """The viewer behind a connection to a daemon that runs as `own_uid`. Raises Problem (forbidden) where strangers see
     nothing."""
     if peer is None:
-        return Viewer(uid=-1, sees_all=False, may_change=False)
+        return Viewer(uid=-1, sees_all=False, may_change=False, sees_command_lines=False)
     if peer.uid in (0, own_uid):
-        return Viewer(peer.uid, sees_all=True, may_change=True)
+        return Viewer(peer.uid, sees_all=True, may_change=True, sees_command_lines=True)
     member = _group_id() in (peer.gid, *peer.groups)
     if privacy == "group" and not member:
         raise Problem(problems.FORBIDDEN, "only root and the group hwinfod may read this host")
-    return Viewer(peer.uid, sees_all=member or privacy == "open", may_change=False)
+    sees_all = member or privacy == "open"
+    return Viewer(peer.uid, sees_all=sees_all, may_change=False, sees_command_lines=member)
 
 
 def _group_id() -> int:

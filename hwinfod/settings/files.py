@@ -133,7 +133,15 @@ def _toml_problem(message: str, text: str) -> tuple[str, int]:
         problem, place = message, ""
     number = place.removeprefix("line ").partition(",")[0]
     line = int(number) if number.isdigit() else text.count("\n") + 1 if place.startswith("end") else 0
-    return printable(problem[:1].lower() + problem[1:]), line
+    return printable(_with_section(problem[:1].lower() + problem[1:])), line
+
+
+def _with_section(problem: str) -> str:
+    """The parser names a section as a tuple of Python: `('collector', 'cpu')` for [collector.cpu]."""
+    before, bracket, rest = problem.partition(" ('")
+    names, end, after = rest.partition(")")
+    section = names.rstrip(",").removesuffix("'").replace("', '", ".")
+    return f"{before} [{section}]{after}" if bracket and end else problem
 
 
 def _broken(path: str, text: str, hint: str = "", *, line: int = 0) -> SettingsError:

@@ -76,6 +76,18 @@ class ListenAddress(Form[Address]):
         return str(value)
 
 
+class ConnectAddress(ListenAddress):
+    """HOST:PORT or [IPV6]:PORT of another program."""
+
+    expects = 'an address such as "127.0.0.1:10250" or "[::1]:10250"'
+
+    def from_text(self, text: str) -> Address:
+        address = super().from_text(text)
+        if not address.host or not address.port:
+            raise self.refusal(text)
+        return address
+
+
 def _is_ipv6(host: str) -> bool:
     """Hexadecimal digits and colons, and the zone of a link-local address (RFC 4007) behind a percent sign."""
     address, percent, zone = host.partition("%")

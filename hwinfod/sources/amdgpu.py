@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from hwinfod.errors import ParseError, ReadError
 from hwinfod.sources.files import list_directory, read_file, read_int, read_optional, read_text
-from hwinfod.sources.pci import list_pci, read_pci
+from hwinfod.sources.pci import AMD, read_pci
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from hwinfod.core.host import RootPaths
     from hwinfod.sources.pci import PciDevice
 
-AMD = 0x1002
 DRIVER = "amdgpu"
 
 _LEVEL = re.compile(rb"(?:\d{1,3}|S): {0,4}(\d{1,6})Mhz( \*)?\s*\Z", re.IGNORECASE)
@@ -38,16 +37,14 @@ _MEGAHERTZ = 1_000_000
 @dataclass(frozen=True, slots=True)
 class Identity:
     """Who a GPU is, all of it the driver's memory: a sleeping GPU is not woken. "" where the driver does not say.
-    `unique_id` are 16 hexadecimal digits; `card` and `render` its nodes below /dev/dri; `firmware` are versions by
-    what it runs on (smc, mec, vcn), as the driver writes them."""
+    `unique_id` are 16 hexadecimal digits; `firmware` are versions by what it runs on (smc, mec, vcn), as the driver
+    writes them."""
 
     unique_id: str
     serial: str
     product: str
     part_number: str
     vbios: str
-    card: str
-    render: str
     firmware: tuple[tuple[str, str], ...] = ()
 
 
@@ -121,11 +118,6 @@ def parse_market_names(data: bytes, device: int) -> dict[int, str]:
     return names
 
 
-def has_amd_gpu(roots: RootPaths) -> bool:
-    """Whether there is any, whoever has it."""
-    return any(read_amd_gpu(roots, address) is not None for address in list_pci(roots))
-
-
 def read_amd_gpu(roots: RootPaths, address: str) -> PciDevice | None:
     """The function at an address, where it is an AMD GPU."""
     if read_int(roots.sys("bus/pci/devices", address, "vendor")) != AMD:
@@ -147,7 +139,6 @@ def read_identity(directory: str) -> Identity:
     def text(name: str) -> str:
         return read_text(os.path.join(directory, name))
 
-    nodes = list_directory(os.path.join(directory, "drm"))
     try:
         unique_id = parse_unique_id(text("unique_id").encode() or b"0")
     except ParseError:
@@ -158,8 +149,6 @@ def read_identity(directory: str) -> Identity:
         product=text("product_name"),
         part_number=text("product_number"),
         vbios=text("vbios_version"),
-        card=_first(nodes, "card"),
-        render=_first(nodes, "renderD"),
         firmware=_read_firmware(os.path.join(directory, "fw_version")),
     )
 
@@ -208,7 +197,3 @@ def _read_firmware(directory: str) -> tuple[tuple[str, str], ...]:
         if name.endswith(suffix)
     )
     return tuple((name, version) for name, version in versions if version.strip("0x"))
-
-
-def _first(names: list[str], prefix: str) -> str:
-    return next((n for n in names if n.startswith(prefix) and n[len(prefix) :].isdigit()), "")

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: MIT
 """gpu_metrics: the table that the firmware of an AMD GPU fills, as amdgpu hands it out in binary.
 
-Source: drivers/gpu/drm/amd/include/kgd_pp_interface.h, struct gpu_metrics_v1_1 to v1_8 and v2_1 to v2_4. Names and
-offsets are that header's. A field of all ones is one that the GPU does not have.
+Source: drivers/gpu/drm/amd/include/kgd_pp_interface.h, struct gpu_metrics_v1_1 to v1_9, v2_1 to v2_4 and v3_0. Names
+and offsets are that header's. A field of all ones is one that the GPU does not have.
+
+pcie_bandwidth_acc and _inst are left alone: the header calls them GB/s, AMD SMI hands the same numbers out as Mb/s.
+average_gfx_activity of v3_0 too: the header has percent, smu_v14_0_0_ppt.c hundredths; gpu_busy_percent says it.
 """
 
 from __future__ import annotations
@@ -12,12 +15,20 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hwinfod.errors import ParseError
+from hwinfod.sources.amdgpu_attributes import parse_attributes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _HEADER = struct.Struct("<HBB")  # structure_size, format_revision, content_revision
 _ALL_ONES = {"H": 0xFFFF, "I": 0xFFFFFFFF, "Q": 0xFFFFFFFFFFFFFFFF}
+
+
+def _pcie_errors(offset: int) -> dict[str, tuple[int, str]]:
+    """They stand together."""
+    names = ("pcie_l0_to_recov_count_acc", "pcie_replay_count_acc", "pcie_replay_rover_count_acc")
+    return {name: (offset + 8 * number, "Q") for number, name in enumerate(names)}
+
 
 # Field to offset and type, where the layouts share them.
 _BOARD = {
@@ -44,7 +55,8 @@ _PARTITIONED = {
     "hbm_thm_residency_acc": (60, "I"), "pcie_link_width": (68, "H"), "pcie_link_speed": (70, "H"),
     "xgmi_read_data_acc": (136, "8Q"), "xgmi_write_data_acc": (200, "8Q"), "xgmi_link_status": (264, "8H"),
     "current_gfxclk": (296, "8H"),
-    "current_socclk": (312, "4H"), "current_uclk": (336, "H"), "num_partition": (338, "H"),
+    "current_socclk": (312, "4H"), "current_uclk": (336, "H"), "num_partition": (338, "H"), **_pcie_errors(104),
+    "pcie_nak_sent_count_acc": (128, "I"), "pcie_nak_rcvd_count_acc": (132, "I"),
 }  # fmt: skip
 
 # Revision to structure_size and fields.
@@ -55,13 +67,13 @@ LAYOUTS: dict[tuple[int, int], tuple[int, dict[str, tuple[int, str]]]] = {
     (1, 4): (288, {
         **_MODULE, "vcn_activity": (16, "4H"), "energy_accumulator": (24, "Q"), "pcie_link_width": (48, "H"),
         "pcie_link_speed": (50, "H"), "xgmi_read_data_acc": (104, "8Q"), "xgmi_write_data_acc": (168, "8Q"),
-        "current_gfxclk": (240, "8H"), "current_socclk": (256, "4H"), "current_uclk": (280, "H"),
+        "current_gfxclk": (240, "8H"), "current_socclk": (256, "4H"), "current_uclk": (280, "H"), **_pcie_errors(80),
     }),
     (1, 5): (360, {
         **_MODULE, "vcn_activity": (16, "4H"), "jpeg_activity": (24, "32H"), "energy_accumulator": (88, "Q"),
         "pcie_link_width": (112, "H"), "pcie_link_speed": (114, "H"), "xgmi_read_data_acc": (176, "8Q"),
         "xgmi_write_data_acc": (240, "8Q"), "current_gfxclk": (312, "8H"), "current_socclk": (328, "4H"),
-        "current_uclk": (352, "H"),
+        "current_uclk": (352, "H"), **_pcie_errors(144),
     }),
     (1, 6): (1664, {
         **_MODULE, "energy_accumulator": (16, "Q"), "accumulation_counter": (32, "I"),
@@ -69,7 +81,8 @@ LAYOUTS: dict[tuple[int, int], tuple[int, dict[str, tuple[int, str]]]] = {
         "vr_thm_residency_acc": (48, "I"), "hbm_thm_residency_acc": (52, "I"), "pcie_link_width": (60, "H"),
         "pcie_link_speed": (62, "H"), "xgmi_read_data_acc": (128, "8Q"), "xgmi_write_data_acc": (192, "8Q"),
         "current_gfxclk": (264, "8H"), "current_socclk": (280, "4H"), "current_uclk": (304, "H"),
-        "num_partition": (306, "H"),
+        "num_partition": (306, "H"), **_pcie_errors(96), "pcie_nak_sent_count_acc": (120, "I"),
+        "pcie_nak_rcvd_count_acc": (124, "I"),
     }),
     (1, 7): (2208, _PARTITIONED),
     (1, 8): (3872, _PARTITIONED),
@@ -77,7 +90,13 @@ LAYOUTS: dict[tuple[int, int], tuple[int, dict[str, tuple[int, str]]]] = {
     (2, 2): (128, _APU_THROTTLED),
     (2, 3): (152, _APU_THROTTLED),
     (2, 4): (168, _APU_THROTTLED),
+    (3, 0): (264, {
+        "temperature_gfx": (4, "H"), "temperature_soc": (6, "H"), "average_socket_power": (112, "I"),
+        "average_gfxclk_frequency": (174, "H"), "average_socclk_frequency": (176, "H"),
+        "average_fclk_frequency": (182, "H"), "average_uclk_frequency": (186, "H"),
+    }),
 }  # fmt: skip
+_SELF_DESCRIBED = (1, 9)
 
 # Revision to the offset of xcp_stats, one element's size, and the number of jpeg_busy in it: struct
 # amdgpu_xcp_metrics (v1_0), _v1_1 and _v1_2, each {u32 gfx_busy_inst[8]; u16 jpeg_busy[n]; u16 vcn_busy[4]; ...}.
@@ -88,14 +107,21 @@ _ENERGY_JOULES = 2.0**-16
 _MEGAHERTZ = 1_000_000
 _TEMPERATURES = {
     "temperature_edge": "edge", "temperature_gfx": "edge", "temperature_hotspot": "junction",
-    "temperature_mem": "memory", "temperature_vrsoc": "vr_soc",
+    "temperature_mem": "memory", "temperature_vrsoc": "vr_soc", "temperature_soc": "soc",
 }  # fmt: skip
 _CLOCKS = {
-    "current_gfxclk": "graphics", "current_uclk": "memory", "current_socclk": "soc", "current_fclk": "fabric"
+    "current_gfxclk": "graphics", "current_uclk": "memory", "current_socclk": "soc", "current_fclk": "fabric",
+    "average_gfxclk_frequency": "graphics", "average_uclk_frequency": "memory", "average_socclk_frequency": "soc",
+    "average_fclk_frequency": "fabric",
 }  # fmt: skip
 _RESIDENCIES = {
     "prochot_residency_acc": "prochot", "ppt_residency_acc": "power", "socket_thm_residency_acc": "thermal",
     "vr_thm_residency_acc": "vr_thermal", "hbm_thm_residency_acc": "memory_thermal",
+}  # fmt: skip
+_PCIE_ERRORS = {
+    "pcie_l0_to_recov_count_acc": "recovery", "pcie_replay_count_acc": "replay",
+    "pcie_replay_rover_count_acc": "replay_rollover", "pcie_nak_sent_count_acc": "nak_sent",
+    "pcie_nak_rcvd_count_acc": "nak_received",
 }  # fmt: skip
 _ENGINES = {"average_mm_activity": "media", "vcn_activity": "vcn", "jpeg_activity": "jpeg"}
 
@@ -122,8 +148,8 @@ class GpuMetrics:
     """One table, in base units. What the GPU does not have is None or not in the mapping.
 
     `residency_ticks` grow with `accumulation_ticks`: one is held down for that part of the other. `throttled` says so
-    of this moment. `xgmi_*_bytes` by link, `xgmi_links` how many by state. `partitions` are the accelerator's parts,
-    one where it is whole.
+    of this moment. `xgmi_*_bytes` by link, `xgmi_links` how many by state; `pcie_errors` count up. `partitions` are the
+    accelerator's parts, one where it is whole.
     """
 
     revision: str
@@ -142,6 +168,7 @@ class GpuMetrics:
     xgmi_read_bytes: Mapping[int, int] = field(default_factory=dict)
     xgmi_write_bytes: Mapping[int, int] = field(default_factory=dict)
     xgmi_links: Mapping[str, int] = field(default_factory=dict)
+    pcie_errors: Mapping[str, int] = field(default_factory=dict)
     partitions: tuple[PartitionMetrics, ...] = ()
 
 
@@ -174,17 +201,10 @@ _READERS = {revision: _Reader(fields) for revision, (_, fields) in LAYOUTS.items
 
 def parse_gpu_metrics(data: bytes) -> GpuMetrics:
     """Raises UnknownRevision, and ParseError on less than a table."""
-    if len(data) < _HEADER.size:
-        raise ParseError(f"gpu_metrics of {len(data)} bytes")
-    size, major, minor = _HEADER.unpack_from(data)
-    layout = LAYOUTS.get((major, minor))
-    if layout is None or layout[0] != size:
-        raise UnknownRevision(f"gpu_metrics v{major}.{minor} of {size} bytes is not known")
-    if len(data) < size:
-        raise ParseError(f"gpu_metrics v{major}.{minor}: {len(data)} of {size} bytes")
-    raw = _READERS[major, minor].read(data)
-    # The tables of APUs have hundredths where those of boards have whole ones: renoir_ppt.c, vangogh_ppt.c.
-    hundredths, milli = (100, 1000) if major == 2 else (1, 1)
+    (major, minor), raw = _parse_fields(data)
+    # The tables of APUs have hundredths where those of boards have whole ones: renoir_ppt.c, vangogh_ppt.c,
+    # smu_v14_0_0_ppt.c.
+    hundredths, milli = (100, 1000) if major > 1 else (1, 1)
     gfx, engines = _ratio(raw.get("average_gfx_activity"), hundredths), _engines(raw, hundredths)
     partitions = _parse_partitions(data, (major, minor), raw.get("num_partition"))
     power = raw.get("curr_socket_power") or raw.get("average_socket_power")
@@ -207,8 +227,27 @@ def parse_gpu_metrics(data: bytes) -> GpuMetrics:
         xgmi_read_bytes=_links(raw.get("xgmi_read_data_acc")),
         xgmi_write_bytes=_links(raw.get("xgmi_write_data_acc")),
         xgmi_links=_link_states(raw.get("xgmi_link_status")),
+        pcie_errors={error: raw[n][0] for n, error in _PCIE_ERRORS.items() if raw.get(n)},
         partitions=partitions,
     )
+
+
+def _parse_fields(data: bytes) -> tuple[tuple[int, int], dict[str, list[int]]]:
+    """Revision, and field to its values that are there."""
+    if len(data) < _HEADER.size:
+        raise ParseError(f"gpu_metrics of {len(data)} bytes")
+    size, major, minor = _HEADER.unpack_from(data)
+    layout = LAYOUTS.get((major, minor))
+    if (major, minor) != _SELF_DESCRIBED and (layout is None or layout[0] != size):
+        raise UnknownRevision(f"gpu_metrics v{major}.{minor} of {size} bytes is not known")
+    if len(data) < size:
+        raise ParseError(f"gpu_metrics v{major}.{minor}: {len(data)} of {size} bytes")
+    if layout is not None:
+        return (major, minor), _READERS[major, minor].read(data)
+    try:
+        return (major, minor), parse_attributes(data[:size])
+    except ParseError as error:
+        raise UnknownRevision(f"gpu_metrics v{major}.{minor} is not understood: {error}") from None
 
 
 def _parse_partitions(data: bytes, revision: tuple[int, int], count: list[int] | None) -> tuple[PartitionMetrics, ...]:

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 from hwinfod.sources.diskstats import SECTOR_BYTES
 from hwinfod.sources.files import clean_text, list_directory, read_int, read_optional, read_text
+from hwinfod.sources.pci import find_pci_directory
 
 if TYPE_CHECKING:
     from hwinfod.core.host import RootPaths
 
-_PCI_ADDRESS = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]\Z")
 _NVME_CONTROLLER = re.compile(r"nvme\d+\Z")
 _VPD_HEADER = 4
 
@@ -134,11 +134,7 @@ def _find_pci(device: str) -> str:
     controllers = [name for name in list_directory(path) if _NVME_CONTROLLER.match(name)]
     if os.path.basename(os.path.dirname(path)) == "nvme-subsystem" and controllers:
         path = os.path.realpath(os.path.join(path, controllers[0]))
-    while len(path) > 1:
-        if _PCI_ADDRESS.match(os.path.basename(path)):
-            return path
-        path = os.path.dirname(path)
-    return ""
+    return find_pci_directory(path)
 
 
 def _read_transport(name: str, device: str, pci: str) -> str:

@@ -2,7 +2,8 @@
 """The statistics files of cgroups: one figure (memory.current), a limit (memory.max), a figure a line (cpu.stat,
 memory.stat, memory.events), a device a line (io.stat).
 
-Source: Documentation/admin-guide/cgroup-v2.rst, "Interface Files"; cgroup-v1/{cpuacct,memory,blkio-controller}.rst.
+Source: Documentation/admin-guide/cgroup-v2.rst, "Interface Files";
+cgroup-v1/{cpuacct,memory,blkio-controller,rdma}.rst.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from hwinfod.errors import ParseError
+from hwinfod.sources.files import clean_text
 
 # v1 has no word for "no limit": PAGE_COUNTER_MAX in bytes, LONG_MAX rounded down to a page (linux/page_counter.h).
 _UNLIMITED = 1 << 62
@@ -21,6 +23,14 @@ class DeviceBytes(NamedTuple):
     device: str
     read_bytes: int
     written_bytes: int
+
+
+class RdmaObjects(NamedTuple):
+    """What a cgroup's processes made on one RDMA device: contexts (`handles`), and all objects of other types."""
+
+    device: str
+    handles: int
+    objects: int
 
 
 def parse_figure(data: bytes) -> int:
@@ -62,6 +72,18 @@ def parse_io(data: bytes) -> list[DeviceBytes]:
         if b"rbytes" in values and b"wbytes" in values:
             read, written = parse_figure(values[b"rbytes"]), parse_figure(values[b"wbytes"])
             found.append(DeviceBytes(device.decode("ascii", "replace"), read, written))
+    return found
+
+
+def parse_rdma(data: bytes) -> list[RdmaObjects]:
+    """rdma.current: `mlx5_0 hca_handle=2 hca_object=2000` for each device. Raises ParseError."""
+    found = []
+    for line in data.splitlines():
+        device, *pairs = line.split() or [b""]
+        values = dict(pair.partition(b"=")[::2] for pair in pairs)
+        if b"hca_handle" in values and b"hca_object" in values:
+            handles, objects = parse_figure(values[b"hca_handle"]), parse_figure(values[b"hca_object"])
+            found.append(RdmaObjects(clean_text(device), handles, objects))
     return found
 
 

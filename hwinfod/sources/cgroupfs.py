@@ -37,6 +37,19 @@ def identity_of(roots: RootPaths, line: CgroupLine) -> int:
         return 0
 
 
+def delegate_of(roots: RootPaths, line: CgroupLine, above: str) -> int | None:
+    """The user to whom a cgroup above that of a line was given, by systemd's Delegate= with User= as a rule: its owner
+    where that is not the owner of the hierarchy. None where it is, and where the cgroup cannot be seen."""
+    root = directory_of(roots, line._replace(path=""))
+    if "/../" in above + "/" or "\0" in above:
+        return None
+    try:
+        owner = os.stat(root + above).st_uid
+        return owner if owner != os.stat(root).st_uid else None
+    except OSError:
+        return None
+
+
 class Hierarchies(NamedTuple):
     """Where accounting is read. `unified` is the directory of v2 or "", `controllers` what v2 accounts for;
     `legacy` the directory of each controller that v1 has (a controller is in one of both only)."""

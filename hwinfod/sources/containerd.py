@@ -14,10 +14,19 @@ from hwinfod.sources.oci_spec import OciSpec, parse_spec
 from hwinfod.sources.protobuf import Message, decode, encode_bytes
 
 NAMESPACES_LIST = "/containerd.services.namespaces.v1.Namespaces/List"
-CONTAINERS_LIST = "/containerd.services.containers.v1.Containers/List"
+# One container a message, so that no reply grows with their number: specifications are 20 KiB each.
+CONTAINERS_STREAM = "/containerd.services.containers.v1.Containers/ListStream"
+CONTAINERS_GET = "/containerd.services.containers.v1.Containers/Get"
 TASKS_LIST = "/containerd.services.tasks.v1.Tasks/List"
 EVENTS_SUBSCRIBE = "/containerd.services.events.v1.Events/Subscribe"
-LIST_REQUEST = b""
+NAMESPACE = "containerd-namespace"
+# State sockets of containerd: the distribution's, k3s and RKE2, k0s, MicroK8s.
+SOCKETS = (
+    "/run/containerd/containerd.sock",
+    "/run/k3s/containerd/containerd.sock",
+    "/run/k0s/containerd.sock",
+    "/var/snap/microk8s/common/run/containerd.sock",
+)
 
 _KIND_OF_TYPE = {
     "containerd.events.ContainerCreate": "created",
@@ -31,21 +40,24 @@ TASK_STATES = ("unknown", "created", "running", "stopped", "paused", "pausing")
 
 class Container(NamedTuple):
     """A container of one namespace. Labels are whoever's made it: the CRI plugin writes io.kubernetes.pod.*,
-    nerdctl nerdctl/name. `spec` is None where it is of a kind that is not OCI's."""
+    nerdctl nerdctl/name. `spec` is None where it is of a kind that is not OCI's. `created_ns` is Unix time."""
 
     container_id: str
     image: str
     runtime: str
     labels: dict[str, str]
     spec: OciSpec | None
+    created_ns: int = 0
 
 
 class Task(NamedTuple):
-    """The running side of a container: its first process, in the PID namespace of containerd."""
+    """The running side of a container: its first process, in the PID namespace of containerd. `exit_code` when it is
+    stopped."""
 
     container_id: str
     pid: int
     state: str
+    exit_code: int | None = None
 
 
 class Event(NamedTuple):
@@ -63,9 +75,20 @@ def parse_namespaces(data: bytes) -> list[str]:
     return [message.text(1) for message in decode(data).messages(1)]
 
 
-def parse_containers(data: bytes) -> list[Container]:
-    """ListContainersResponse{containers 1}. Raises ParseError."""
-    return [_container(message) for message in decode(data).messages(1)]
+def encode_get(container_id: str) -> bytes:
+    """GetContainerRequest{id 1}."""
+    return encode_bytes(1, container_id)
+
+
+def parse_container_id(data: bytes) -> str:
+    """The id alone of what `parse_container` reads: the rest of a container that is known need not be. Raises
+    ParseError."""
+    return decode(data).message(1).text(1)
+
+
+def parse_container(data: bytes) -> Container:
+    """GetContainerResponse{container 1} and ListContainerMessage{container 1}. Raises ParseError."""
+    return _container(decode(data).message(1))
 
 
 def _container(message: Message) -> Container:
@@ -73,16 +96,19 @@ def _container(message: Message) -> Container:
         spec = parse_spec(message.message(5).raw(2))  # Any{type_url 1, value 2}
     except ParseError:
         spec = None
-    return Container(message.text(1), message.text(3), message.message(4).text(1), message.mapping(2), spec)
+    created = _unix_ns(message.message(8))
+    return Container(message.text(1), message.text(3), message.message(4).text(1), message.mapping(2), spec, created)
 
 
 def parse_tasks(data: bytes) -> list[Task]:
-    """ListTasksResponse{tasks 1}: Process{container_id 1, id 2, pid 3, status 4}. Older versions leave
+    """ListTasksResponse{tasks 1}: Process{container_id 1, id 2, pid 3, status 4, exit_status 9}. Older versions leave
     container_id empty and put it into id. Raises ParseError."""
-    return [
-        Task(message.text(1) or message.text(2), message.integer(3), _state(message.integer(4)))
-        for message in decode(data).messages(1)
-    ]
+    found = []
+    for message in decode(data).messages(1):
+        state = _state(message.integer(4))
+        exit_code = message.integer(9) if state == "stopped" else None
+        found.append(Task(message.text(1) or message.text(2), message.integer(3), state, exit_code))
+    return found
 
 
 def encode_subscribe() -> bytes:
@@ -104,9 +130,12 @@ def parse_event(data: bytes) -> Event | None:
         if event.text(2) not in ("", container_id):
             return None
         exit_code = event.integer(4)
-    timestamp = envelope.message(1)
-    unix_ns = timestamp.integer(1) * 1_000_000_000 + timestamp.integer(2)
-    return Event(container_id, envelope.text(2), kind, unix_ns, exit_code)
+    return Event(container_id, envelope.text(2), kind, _unix_ns(envelope.message(1)), exit_code)
+
+
+def _unix_ns(timestamp: Message) -> int:
+    """google.protobuf.Timestamp{seconds 1, nanos 2}."""
+    return timestamp.integer(1) * 1_000_000_000 + timestamp.integer(2)
 
 
 def _state(number: int) -> str:

@@ -13,13 +13,27 @@ from hwinfod.sources.json_document import integer, mapping, parse_json
 from hwinfod.sources.oci_spec import OciSpec, spec_of
 from hwinfod.sources.protobuf import Message, decode, encode_bytes, encode_integer
 
+VERSION = "/runtime.v1.RuntimeService/Version"
+LIST_POD_SANDBOX = "/runtime.v1.RuntimeService/ListPodSandbox"
 LIST_CONTAINERS = "/runtime.v1.RuntimeService/ListContainers"
 CONTAINER_STATUS = "/runtime.v1.RuntimeService/ContainerStatus"
 # A second listener beside the kubelet may miss events in some versions: a reason to list again, no more.
 GET_CONTAINER_EVENTS = "/runtime.v1.RuntimeService/GetContainerEvents"
+# containerd's are its own API's too: `containerd.SOCKETS`.
+CRIO_SOCKETS = ("/run/crio/crio.sock",)
+CRI_DOCKERD_SOCKETS = ("/run/cri-dockerd.sock",)
 
 STATES = ("created", "running", "exited", "unknown")
 EVENTS = ("created", "started", "stopped", "deleted")
+
+
+class CriSandbox(NamedTuple):
+    """A pod's sandbox: the container that holds its namespaces."""
+
+    sandbox_id: str
+    namespace: str
+    pod: str
+    pod_uid: str
 
 
 class CriContainer(NamedTuple):
@@ -39,7 +53,8 @@ class CriContainer(NamedTuple):
 
 class CriStatus(NamedTuple):
     """A container's life, and with `verbose` its first process and specification: the runtimes put them into a
-    free-form JSON text, so that both may be None. Times are Unix nanoseconds, 0 for not yet."""
+    free-form JSON text, so that both may be None. Times are Unix nanoseconds, 0 for not yet. `reason` is "OOMKilled"
+    where a process was killed for want of memory."""
 
     container_id: str
     state: str
@@ -47,26 +62,41 @@ class CriStatus(NamedTuple):
     finished_ns: int
     exit_code: int
     reason: str
+    image: str
     pid: int | None
     spec: OciSpec | None
 
 
 class CriEvent(NamedTuple):
-    """`kind` is one of EVENTS; `created_ns` is Unix time."""
+    """`kind` is one of EVENTS; `created_ns` is Unix time. With `is_sandbox` it is of a pod's sandbox."""
 
     container_id: str
     kind: str
     created_ns: int
+    is_sandbox: bool = False
 
 
-def encode_list_containers(*, running_only: bool = False) -> bytes:
-    """ListContainersRequest{filter 1 {state 2 {state 1}}}."""
-    running = encode_integer(1, STATES.index("running"))
-    return encode_bytes(1, encode_bytes(2, running)) if running_only else b""
+def encode_version() -> bytes:
+    """VersionRequest{version 1}: the kubelet's runtime API version."""
+    return encode_bytes(1, "0.1.0")
+
+
+def parse_runtime_name(data: bytes) -> str:
+    """VersionResponse{runtime_name 2}: "containerd", "cri-o", "docker". Raises ParseError."""
+    return decode(data).text(2)
+
+
+def parse_list_pod_sandbox(data: bytes) -> list[CriSandbox]:
+    """ListPodSandboxResponse{items 1 {id 1, metadata 2 {name 1, uid 2, namespace 3}}}. Raises ParseError."""
+    found = []
+    for message in decode(data).messages(1):
+        metadata = message.message(2)
+        found.append(CriSandbox(message.text(1), metadata.text(3), metadata.text(1), metadata.text(2)))
+    return found
 
 
 def parse_list_containers(data: bytes) -> list[CriContainer]:
-    """ListContainersResponse{containers 1}. Raises ParseError."""
+    """ListContainersResponse{containers 1}, of an empty request: in whatever state. Raises ParseError."""
     return [_container(message) for message in decode(data).messages(1)]
 
 
@@ -103,6 +133,7 @@ def parse_container_status(data: bytes) -> CriStatus:
         finished_ns=status.integer(6),
         exit_code=status.integer(7),
         reason=status.text(10),
+        image=status.message(8).text(18) or status.message(8).text(1),
         pid=pid,
         spec=spec,
     )
@@ -123,9 +154,12 @@ def _verbose(response: Message) -> tuple[int | None, OciSpec | None]:
 
 
 def parse_event(data: bytes) -> CriEvent:
-    """ContainerEventResponse{container_id 1, container_event_type 2, created_at 3}. Raises ParseError."""
+    """ContainerEventResponse{container_id 1, container_event_type 2, created_at 3, pod_sandbox_status 4 {id 1}}.
+    Raises ParseError."""
     message = decode(data)
-    return CriEvent(message.text(1), _word(EVENTS, message.integer(2)), message.integer(3))
+    container_id = message.text(1)
+    is_sandbox = container_id == message.message(4).text(1)
+    return CriEvent(container_id, _word(EVENTS, message.integer(2)), message.integer(3), is_sandbox)
 
 
 def _word(words: tuple[str, ...], number: int) -> str:

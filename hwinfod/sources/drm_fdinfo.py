@@ -7,11 +7,10 @@ other ways (KFD) is not in it.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from hwinfod.errors import ParseError, from_os_error
+from hwinfod.errors import ParseError
 from hwinfod.sources.files import clean_text, read_file
 
 if TYPE_CHECKING:
@@ -88,28 +87,15 @@ def parse_client(data: bytes) -> Client | None:
     return client
 
 
-def list_drm_descriptors(roots: RootPaths, pid: int) -> list[str]:
-    """The descriptors of a process that are nodes below /dev/dri. Raises a ReadError: Denied, Gone."""
-    directory = roots.proc(str(pid), "fd")
-    try:
-        names = os.listdir(directory)
-    except OSError as error:
-        raise from_os_error(error, directory) from None
-    return [name for name in names if _is_drm(f"{directory}/{name}")]
+def is_drm_node(target: str) -> bool:
+    """Whether a descriptor is open on a node below /dev/dri. A container's /dev/dri is shown by its path there, one
+    given alone by that of its own mount."""
+    return "/dri/" in target and target.startswith("/")
 
 
 def read_client(roots: RootPaths, pid: int, descriptor: str) -> Client | None:
     """Raises a ReadError or ParseError."""
     return parse_client(read_file(roots.proc(str(pid), "fdinfo", descriptor), _LIMIT))
-
-
-def _is_drm(path: str) -> bool:
-    """A container's /dev/dri is shown by its path there, one given alone by that of its own mount."""
-    try:
-        target = os.readlink(path)
-    except OSError:
-        return False
-    return "/dri/" in target and target.startswith("/")
 
 
 def _number(key: bytes, value: bytes) -> int:

@@ -185,7 +185,7 @@ def list_directory(path: str) -> list[str]:
 
 def list_inodes(path: str) -> dict[str, int]:
     """The sorted names in a directory of sysfs with their inodes, which are given anew to what is registered anew: a
-    name that another device got shows. None where it does not exist."""
+    name that another device got shows. Empty where it does not exist."""
     try:
         with os.scandir(path) as entries:
             return dict(sorted((entry.name, entry.inode()) for entry in entries))

@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 from hwinfod.sources.files import Attribute, list_directory, read_int
 
-INTEL = 0x8086
 DRIVERS = frozenset({"i915", "xe"})
 
 _CARD = re.compile(r"card\d{1,4}\Z", re.ASCII)
@@ -75,12 +74,12 @@ def find_gts(directory: str) -> list[Gt]:
 
 
 def read_memory_bytes(directory: str) -> int | None:
-    """The card's own memory, all tiles together; None for a GPU that has none, and for i915, which does not say."""
-    sizes = [
-        read_int(os.path.join(directory, tile, "physical_vram_size_bytes"))
-        for tile in filter(_TILE.match, list_directory(directory))
-    ]
-    return sum(filter(None, sizes)) or None
+    """The card's own memory, all tiles together; None for a GPU that has none, and for the kernel's i915, which does
+    not say: Intel's own build of it does."""
+    drm = os.path.join(directory, "drm")
+    places = [f"{directory}/{tile}/physical_vram_size_bytes" for tile in filter(_TILE.match, list_directory(directory))]
+    places += [f"{drm}/{card}/lmem_total_bytes" for card in filter(_CARD.match, list_directory(drm))]
+    return sum(filter(None, map(read_int, places))) or None
 
 
 def _i915(name: str, path: str) -> Gt:

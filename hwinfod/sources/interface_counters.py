@@ -6,6 +6,7 @@ Both say which names are new since the last read: an interface that comes back u
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from typing import TYPE_CHECKING, Protocol
@@ -32,8 +33,12 @@ class CounterReader(Protocol):
     def read(self) -> tuple[Collection[str], set[str]]:
         """The names of all interfaces, and those that are new. Raises ReadError, ParseError."""
 
+    def refresh(self, names: Iterable[str], /) -> bool:
+        """The counters of these alone, which `read` has named. False where that says nothing of them now, or costs no
+        less: it takes a `read`. Raises ReadError, ParseError."""
+
     def counters(self, name: str) -> InterfaceCounters:
-        """As of the last `read`, which named it. Raises ParseError."""
+        """As of the last `read` or `refresh`, which named it. Raises ParseError."""
 
     def check_names(self) -> None:
         """Looks for interfaces that were renamed: their counters do not tell."""
@@ -59,6 +64,15 @@ class NetlinkCounters:
             self._learn(self._stats.keys() - known)
         new, self._new = self._new, set()
         return self._indexes.keys(), new
+
+    def refresh(self, names: Iterable[str]) -> bool:
+        try:
+            self._stats |= self._socket.read_some([self._indexes[name] for name in names])
+        except ReadError as error:
+            if error.errno != errno.ENODEV:
+                raise
+            return False
+        return True
 
     def counters(self, name: str) -> InterfaceCounters:
         return to_counters(self._stats[self._indexes[name]])
@@ -92,6 +106,10 @@ class FileCounters:
     def read(self) -> tuple[Collection[str], set[str]]:
         before, self._lines = self._lines, split_net_dev(self._file.read())
         return self._lines.keys(), self._lines.keys() - before.keys()
+
+    def refresh(self, _names: Iterable[str]) -> bool:
+        """The kernel writes the file for all of them, or for none."""
+        return False
 
     def counters(self, name: str) -> InterfaceCounters:
         return parse_counters(self._lines[name])

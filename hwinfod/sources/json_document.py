@@ -14,7 +14,7 @@ _LONGEST_NUMBER = 20
 def parse_json(data: bytes) -> object:
     """The document. Raises ParseError, for one that is nested too deeply too."""
     try:
-        value: object = json.loads(data, parse_int=_integer)
+        value: object = json.loads(data, parse_int=as_integer)
     except (ValueError, RecursionError):
         raise ParseError(f"json: {data[:60]!r}") from None
     return value
@@ -45,6 +45,6 @@ def integer(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def _integer(digits: str) -> int | None:
-    """int() takes quadratic time, before Python 3.11 without a limit."""
+def as_integer(digits: str) -> int | None:
+    """For a decoder. None for a number without end: int() takes quadratic time, before Python 3.11 without a limit."""
     return int(digits) if len(digits) <= _LONGEST_NUMBER else None

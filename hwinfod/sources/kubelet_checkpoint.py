@@ -22,13 +22,14 @@ if TYPE_CHECKING:
 CHECKPOINT = "/var/lib/kubelet/device-plugins/kubelet_internal_checkpoint"
 
 _LIMIT = 16 << 20
-_DEVICES, _HOST_PATH, _CDI_DEVICES, _CDI_NAME = 3, 2, 5, 1
+_ENVS, _DEVICES, _HOST_PATH, _CDI_DEVICES, _CDI_NAME = 1, 3, 2, 5, 1
+_MPS_PIPE = "CUDA_MPS_PIPE_DIRECTORY"  # NVIDIA/k8s-device-plugin internal/plugin/server.go updateResponseForMPS()
 
 
 class DeviceEntry(NamedTuple):
     """One resource of one container. `device_ids` are the plugin's own: a UUID, a PCI address, a replica.
     `device_paths` are nodes of the host and `cdi_devices` names by the Container Device Interface, as the
-    plugin answered; both may be empty."""
+    plugin answered; both may be empty. `uses_mps` says that NVIDIA's plugin shares the devices by MPS."""
 
     pod_uid: str
     container: str
@@ -36,32 +37,45 @@ class DeviceEntry(NamedTuple):
     device_ids: tuple[str, ...]
     device_paths: tuple[str, ...]
     cdi_devices: tuple[str, ...]
+    uses_mps: bool = False
 
 
-def parse_checkpoint(data: bytes) -> list[DeviceEntry]:
-    """The entries in the order of the file. Its checksum is Go's of a Go structure and is not verified: the file
-    is replaced by rename. Raises ParseError."""
+class Checkpoint(NamedTuple):
+    """What was given to whom, in the order of the file, and all device ids by resource."""
+
+    entries: tuple[DeviceEntry, ...]
+    registered: dict[str, tuple[str, ...]]
+
+
+class _Answer(NamedTuple):
+    device_paths: tuple[str, ...] = ()
+    cdi_devices: tuple[str, ...] = ()
+    uses_mps: bool = False
+
+
+def parse_checkpoint(data: bytes) -> Checkpoint:
+    """The file. Its checksum is Go's of a Go structure and is not verified: the file is replaced by rename. Raises
+    ParseError."""
     document = mapping(parse_json(data))
     if "Data" not in document:
         raise ParseError(f"checkpoint: {data[:60]!r}")
     found = []
     for item in array(mapping(document, "Data").get("PodDeviceEntries")):
         entry = mapping(item)
-        paths, cdi = _parse_response(entry.get("AllocResp"))
         found.append(
             DeviceEntry(
-                pod_uid=text(entry.get("PodUID")),
-                container=text(entry.get("ContainerName")),
-                resource=text(entry.get("ResourceName")),
-                device_ids=_device_ids(entry.get("DeviceIDs")),
-                device_paths=paths,
-                cdi_devices=cdi,
+                text(entry.get("PodUID")),
+                text(entry.get("ContainerName")),
+                text(entry.get("ResourceName")),
+                _device_ids(entry.get("DeviceIDs")),
+                *_parse_response(entry.get("AllocResp")),
             )
         )
-    return found
+    registered = mapping(document, "Data", "RegisteredDevices")
+    return Checkpoint(tuple(found), {text(resource): texts(ids) for resource, ids in registered.items()})
 
 
-def read_checkpoint(roots: RootPaths) -> list[DeviceEntry]:
+def read_checkpoint(roots: RootPaths) -> Checkpoint:
     """Raises a `ReadError` (Gone without a kubelet, Denied) or ParseError."""
     return parse_checkpoint(read_regular(roots.root(CHECKPOINT), _LIMIT))
 
@@ -73,13 +87,16 @@ def _device_ids(value: object) -> tuple[str, ...]:
     return texts(value)
 
 
-def _parse_response(value: object) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Device paths and CDI names of a plugin's answer; a broken one costs these, not the entry."""
+def _parse_response(value: object) -> _Answer:
+    """What a plugin answered; a broken answer costs itself, not the entry."""
     if not isinstance(value, str):
-        return (), ()
+        return _Answer()
     try:
         response = protobuf.decode(base64.b64decode(value, validate=True))
-        devices = tuple(device.text(_HOST_PATH) for device in response.messages(_DEVICES))
-        return devices, tuple(device.text(_CDI_NAME) for device in response.messages(_CDI_DEVICES))
+        return _Answer(
+            tuple(device.text(_HOST_PATH) for device in response.messages(_DEVICES)),
+            tuple(device.text(_CDI_NAME) for device in response.messages(_CDI_DEVICES)),
+            _MPS_PIPE in response.mapping(_ENVS),
+        )
     except (ValueError, ParseError):
-        return (), ()
+        return _Answer()

@@ -21,11 +21,13 @@ from hwinfod.sources.nvml_errors import (
     UNINITIALIZED,
     DeviceFailed,
     LibraryFailed,
+    NotYet,
     NvmlError,
     Unsupported,
     error_of,
 )
 from hwinfod.sources.nvml_library import map_library
+from hwinfod.sources.pci import is_pci_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -39,6 +41,14 @@ _NO_GPUS = 1  # nvml.h NVML_INIT_FLAG_NO_GPUS: a host whose GPUs all went elsewh
 _RETRIES = 3  # process lists grow between the call that asks for the size and the one that fills
 _TEXT_BYTES = 96
 _FABRIC_COMPLETED = 3  # nvml.h NVML_GPU_FABRIC_STATE_COMPLETED
+
+
+def parse_bus_id(bus_id: bytes | str) -> str:
+    """NVML's 00000000:1B:00.0 as sysfs has it, 0000:1b:00.0; "" for what is no address."""
+    text = bus_id.decode("ascii", "replace") if isinstance(bus_id, bytes) else bus_id
+    domain, _, rest = text.lower().partition(":")
+    address = f"{domain.lstrip('0'):0>4}:{rest}"
+    return address if is_pci_address(address) else ""
 
 
 class _Library:
@@ -69,14 +79,17 @@ class Session:
         self.is_stale = False
         with LIBRARY.lock:
             if any(session.is_stale for session in LIBRARY.sessions):
-                raise LibraryFailed("nvmlInitWithFlags", UNINITIALIZED, "waiting for another collector to let go")
+                raise NotYet("nvmlInitWithFlags", UNINITIALIZED, "waiting for another collector to let go")
             if not LIBRARY.sessions:
                 step("dlopen libnvidia-ml.so.1")
                 LIBRARY.path = map_library(roots, places)
             import pynvml
 
             self._pynvml = pynvml
-            self.call("nvmlInitWithFlags", _NO_GPUS | _NO_ATTACH)
+            try:
+                self.call("nvmlInitWithFlags", _NO_GPUS | _NO_ATTACH)
+            except NvmlError as error:  # whatever the code: without it there is no library
+                raise LibraryFailed(error.function, error.code) from None
             LIBRARY.sessions.add(self)
 
     @property
@@ -147,6 +160,19 @@ class Session:
         except (DeviceFailed, LibraryFailed):
             raise
         except NvmlError:
+            return None
+
+    def pci_address(self, function: str, *arguments: Any) -> str:
+        """Out of the nvmlPciInfo_t that a call gives, as sysfs has it; "" where there is none. Raises DeviceFailed and
+        LibraryFailed."""
+        info = self.optional(function, *arguments)
+        return "" if info is None else parse_bus_id(info.busId)
+
+    def supported(self, function: str, *arguments: Any) -> Any:
+        """A value, None where this GPU or driver have no such thing. Raises NvmlError for what may work next time."""
+        try:
+            return self.call(function, *arguments)
+        except Unsupported:
             return None
 
     def invoke(self, function: str, *arguments: Any) -> None:

@@ -80,6 +80,10 @@ class LibraryFailed(NvmlError):
     """The connection to the driver is gone: everything begins anew with another nvmlInit."""
 
 
+class NotYet(LibraryFailed):
+    """Another collector has to close its session first: it will at its next tick."""
+
+
 def meaning(code: int) -> str:
     return _MEANINGS.get(code, f"error {code}")
 

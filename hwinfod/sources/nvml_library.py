@@ -12,8 +12,9 @@ import ctypes
 import os
 from typing import TYPE_CHECKING
 
-from hwinfod.sources.files import list_directory, read_file
+from hwinfod.sources.files import read_file
 from hwinfod.sources.nvml_errors import LIBRARY_NOT_FOUND, LibraryFailed
+from hwinfod.sources.pci import NVIDIA, list_gpus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,7 +32,6 @@ PLACES = (
     "/run/nvidia/driver/usr/lib/aarch64-linux-gnu",
     "/home/kubernetes/bin/nvidia/lib64",
 )
-_NVIDIA = 0x10DE
 
 
 def has_driver(roots: RootPaths) -> bool:
@@ -41,17 +41,7 @@ def has_driver(roots: RootPaths) -> bool:
 
 def list_gpus_on_pci(roots: RootPaths) -> list[str]:
     """The PCI addresses of NVIDIA's display and compute functions, whatever driver has them."""
-    base = roots.sys("bus/pci/devices")
-    return [address for address in list_directory(base) if _is_nvidia_gpu(os.path.join(base, address))]
-
-
-def _is_nvidia_gpu(directory: str) -> bool:
-    try:
-        vendor = int(read_file(os.path.join(directory, "vendor"), 16), 16)
-        class_code = int(read_file(os.path.join(directory, "class"), 16), 16)
-    except (OSError, ValueError):
-        return False
-    return vendor == _NVIDIA and class_code >> 16 in (0x03, 0x12)
+    return [address for address, vendor in list_gpus(roots).items() if vendor == NVIDIA]
 
 
 def map_library(roots: RootPaths, places: Iterable[str]) -> str:

@@ -9,9 +9,13 @@ pkg/annotations; nvidia-container-toolkit internal/config/image.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from hwinfod.core.container import DeviceNode
 from hwinfod.sources.json_document import array, integer, mapping, parse_json, text, texts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 # Each fact by the annotation of containerd's CRI plugin, of CRI-O, and of nerdctl.
 _CONTAINER_TYPE = ("io.kubernetes.cri.container-type", "io.kubernetes.cri-o.ContainerType")
@@ -22,22 +26,18 @@ _POD_UID = ("io.kubernetes.cri.sandbox-uid", "io.kubernetes.pod.uid")
 _IMAGE = ("io.kubernetes.cri.image-name", "io.kubernetes.cri-o.ImageName")
 
 _VISIBLE_DEVICES = "NVIDIA_VISIBLE_DEVICES="
+_MPS_PIPE = "CUDA_MPS_PIPE_DIRECTORY="
+_HOOKS = ("prestart", "createRuntime", "createContainer")
 _VOLUME_DEVICES = "/var/run/nvidia-container-devices/"
 MOST_DEVICES = 1024
-
-
-class DeviceNode(NamedTuple):
-    """A device given to a container. Path is the container's; the numbers tell which of the host's it is."""
-
-    path: str
-    major: int
-    minor: int
 
 
 class OciSpec(NamedTuple):
     """What one container was made with. Names are "" where the runtime does not tell them. `visible_devices` is
     NVIDIA_VISIBLE_DEVICES, or the volume mounts that stand for it: UUIDs, indices, "all", "none" or "void".
-    With `may_open_all_devices` (privileged) device nodes say nothing of what the container was allocated."""
+    With `may_open_all_devices` (privileged) device nodes say nothing of what the container was allocated. Images have
+    the variable by themselves: `has_nvidia_hook` says that somebody is there to obey it. `uses_mps` says that the
+    container is to work through the server of NVIDIA's Multi-Process Service."""
 
     container: str
     namespace: str
@@ -49,6 +49,8 @@ class OciSpec(NamedTuple):
     devices: tuple[DeviceNode, ...]
     visible_devices: tuple[str, ...]
     may_open_all_devices: bool
+    has_nvidia_hook: bool = False
+    uses_mps: bool = False
 
 
 def parse_spec(data: bytes) -> OciSpec:
@@ -76,6 +78,8 @@ def spec_of(document: object) -> OciSpec:
         devices=_devices(linux),
         visible_devices=_visible_devices(document),
         may_open_all_devices=_may_open_all(linux),
+        has_nvidia_hook=_has_nvidia_hook(document),
+        uses_mps=any(v.startswith(_MPS_PIPE) for v in texts(mapping(document, "process").get("env"))),
     )
 
 
@@ -94,11 +98,23 @@ def _visible_devices(document: object) -> tuple[str, ...]:
     volumes = [path[len(_VOLUME_DEVICES) :] for path in mounted if path.startswith(_VOLUME_DEVICES)]
     if volumes:
         return tuple(name for name in volumes if name)[:MOST_DEVICES]
-    for variable in reversed(texts(mapping(document, "process").get("env"))):  # the last one counts
+    return visible_devices(texts(mapping(document, "process").get("env")))
+
+
+def visible_devices(environment: Sequence[str]) -> tuple[str, ...]:
+    """What NVIDIA_VISIBLE_DEVICES says in an environment; the last one counts."""
+    for variable in reversed(environment):
         if variable.startswith(_VISIBLE_DEVICES):
             words = variable[len(_VISIBLE_DEVICES) :].split(",")
             return tuple(word.strip() for word in words if word.strip())[:MOST_DEVICES]
     return ()
+
+
+def _has_nvidia_hook(document: object) -> bool:
+    """nvidia-container-runtime-hook, or nvidia-cdi-hook of the newer mode."""
+    hooks = mapping(document, "hooks")
+    paths = (text(mapping(item).get("path")) for kind in _HOOKS for item in array(hooks.get(kind)))
+    return any(path.rpartition("/")[2].startswith("nvidia-") for path in paths)
 
 
 def _may_open_all(linux: dict[str, object]) -> bool:

@@ -24,7 +24,8 @@ _ADDRESS = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]\Z")
 _CLASSES = {0x02: "network", 0x03: "display", 0x12: "accelerator", 0x0108: "nvme"}
 # Whose displays and accelerators compute: NVIDIA, AMD, Intel. The others light a console (ASPEED, Matrox, those of
 # hypervisors), or are accelerators of another make.
-_GPU_VENDORS = frozenset({0x10DE, 0x1002, 0x8086})
+AMD, INTEL, NVIDIA = 0x1002, 0x8086, 0x10DE  # include/linux/pci_ids.h
+_GPU_VENDORS = frozenset({AMD, INTEL, NVIDIA})
 
 # Drivers that hold a function for somebody else: vfio-pci and its variants (mlx5_vfio_pci, nvgrace_gpu_vfio_pci),
 # Xen's pciback, and the stub that keeps others away.
@@ -82,6 +83,36 @@ def is_stand_in(driver: str) -> bool:
 def list_pci(roots: RootPaths) -> dict[str, int]:
     """The addresses of all functions, each with what changes when another one comes to stand there."""
     return {name: inode for name, inode in list_inodes(roots.sys("bus/pci/devices")).items() if is_pci_address(name)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What stood at an address when it was looked at: `gpu_vendor_id` is 0 for all but GPUs."""
+
+    inode: int
+    gpu_vendor_id: int
+
+
+_seen: dict[str, dict[str, _Seen]] = {}  # by directory: three lanes ask every ten seconds, and a host has hundreds
+
+
+def list_gpus(roots: RootPaths) -> dict[str, int]:
+    """The addresses of all GPUs, whatever driver has them, each with its vendor. What a function is is read once, for
+    as long as it stands there."""
+    base = roots.sys("bus/pci/devices")
+    before, now = _seen.get(base, {}), {}
+    for address, inode in list_pci(roots).items():
+        seen = before.get(address)
+        now[address] = seen if seen and seen.inode == inode else _Seen(inode, _read_gpu_vendor(base, address))
+    _seen[base] = now
+    return {address: seen.gpu_vendor_id for address, seen in now.items() if seen.gpu_vendor_id}
+
+
+def _read_gpu_vendor(base: str, address: str) -> int:
+    class_code, vendor = (read_int(os.path.join(base, address, name)) for name in ("class", "vendor"))
+    if class_code is None or vendor is None:
+        return 0
+    return vendor if classify(class_code, vendor) == "gpu" else 0
 
 
 def read_pci(roots: RootPaths, address: str, slots: Mapping[str, str]) -> PciDevice | None:

@@ -7,12 +7,16 @@ pkg/apis/podresources/v1/api.proto.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from hwinfod.sources.protobuf import Message, decode
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 SOCKET = "/var/lib/kubelet/pod-resources/kubelet.sock"
-LIST = "/v1.PodResourcesLister/List"  # its request is empty
+LIST = "/v1.PodResourcesLister/List"  # its request is empty, as is the next one's
+GET_ALLOCATABLE = "/v1.PodResourcesLister/GetAllocatableResources"
 _UUID_LENGTH = 36
 
 
@@ -56,6 +60,12 @@ def parse_list(data: bytes) -> list[ContainerDevices]:
     return found
 
 
+def parse_allocatable(data: bytes) -> list[Devices]:
+    """AllocatableResourcesResponse{devices 1}: what the node may give, one entry a resource and NUMA node. Raises
+    ParseError."""
+    return [_devices(message) for message in decode(data).messages(1)]
+
+
 def _devices(message: Message) -> Devices:
     return Devices(message.text(1), tuple(message.texts(2)))
 
@@ -83,3 +93,8 @@ def device_of(device_id: str) -> str:
     if kind in ("GPU", "MIG") and dash and len(rest) > _UUID_LENGTH and rest[_UUID_LENGTH] == "-":
         return f"{kind}-{rest[:_UUID_LENGTH]}"
     return plain
+
+
+def devices_of(ids: Iterable[str]) -> tuple[str, ...]:
+    """The devices behind these ids, each once."""
+    return tuple(dict.fromkeys(map(device_of, ids)))

@@ -46,15 +46,19 @@ def parse_pressure(data: bytes) -> Pressure:
     return Pressure(some=stalls.get(b"some"), full=stalls.get(b"full"))
 
 
-def parse_some_microseconds(data: bytes) -> int | None:
-    """Only the total of `some`, for files that are read by the hundred: a tenth of the price. None where there is no
-    such line. Raises ParseError."""
-    if not data.startswith(b"some "):
-        return None
+def parse_total_microseconds(data: bytes) -> tuple[int | None, int | None]:
+    """Only the totals of `some` and of `full`, for files that are read by the hundred: a tenth of the price. None where
+    there is no such line. Raises ParseError."""
+    some = full = None
     try:
-        return int(data.partition(b"\n")[0].rpartition(b" total=")[2])
+        for line in data.splitlines():
+            if line.startswith(b"some "):
+                some = int(line.rpartition(b" total=")[2])
+            elif line.startswith(b"full "):
+                full = int(line.rpartition(b" total=")[2])
     except ValueError:
         raise ParseError(f"pressure: {data[:60]!r}") from None
+    return some, full
 
 
 def _parse_percent(word: bytes) -> float:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""/proc/PID: who a process is (stat), as whom it runs (status), and in which cgroups (cgroup).
+"""/proc/PID: who a process is (stat), as whom it runs (status), in which cgroups (cgroup), and how it was started
+(cmdline).
 
-A name (comm) and a cgroup's path are chosen by whoever may set them: any byte but newline and NUL in a path,
-any byte in a name. Source: Documentation/filesystems/proc.rst section 1.1; fs/proc/array.c do_task_stat().
+A name (comm), a command line and a cgroup's path are chosen by whoever may set them: any byte but newline and NUL in a
+path, any byte in the others. Source: Documentation/filesystems/proc.rst section 1.1; fs/proc/array.c do_task_stat().
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ _FLAGS = 6
 # A path is at most PATH_MAX and v1 has about a dozen hierarchies, each at its own.
 _CGROUP_LIMIT = 256 << 10
 _STATUS_LIMIT = 64 << 10
+_ENVIRON_LIMIT = 1 << 20
 _PAGE = 4096
+_CUT = " ..."
 _HIDEPID = {"0": "", "off": "", "1": "noaccess", "2": "invisible", "4": "ptraceable"}
 
 
@@ -140,23 +143,37 @@ def parse_hidepid(mounts: bytes, procfs: str) -> ProcOptions:
     return found
 
 
+def parse_command_line(data: bytes) -> str:
+    """The arguments, each ended by a NUL, as one printable line; "" for a thread of the kernel and for a zombie. A
+    process may have written a title over them. One as long as `ProcessFiles.command_line` reads goes on: " ...".
+    Never raises."""
+    return clean_text(data[:_PAGE]) + (_CUT if len(data) >= _PAGE else "")
+
+
 class ProcessFiles:
-    """The files of one process, for `with contextlib.closing(…)`. The descriptor stays with this process and
-    never passes to the next one of its number: every read of an ended process is `Gone`.
+    """The files of one process, for `with contextlib.closing(…)` or to be kept. The descriptor stays with this process
+    and never passes to the next one of its number: every read of an ended process is `Gone`.
 
     Raises a `ReadError` when made and on each read: Gone (ended, or hidden from us), Denied (hidepid=1)."""
 
-    __slots__ = ("_fd", "_path")
+    __slots__ = ("_cgroup", "_fd", "_path")
 
     def __init__(self, roots: RootPaths, pid: int) -> None:
         self._path = roots.proc(str(pid))
+        self._fd = self._cgroup = -1
         try:
             self._fd = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
             raise from_os_error(error, self._path) from None
 
     def close(self) -> None:
-        os.close(self._fd)
+        for fd in (self._fd, self._cgroup):
+            if fd >= 0:
+                os.close(fd)
+        self._fd = self._cgroup = -1
+
+    def __del__(self) -> None:
+        self.close()
 
     def stat(self) -> ProcessStat:
         """Raises a `ReadError` or ParseError."""
@@ -169,6 +186,31 @@ class ProcessFiles:
     def cgroup(self) -> bytes:
         """For `parse_cgroups`: the same bytes need not be parsed twice. Raises a `ReadError`."""
         return self._read("cgroup", _CGROUP_LIMIT)
+
+    def cgroup_again(self) -> bytes:
+        """As `cgroup`, for who asks often: the file is kept open too, which makes it half as dear. Raises a
+        `ReadError`."""
+        try:
+            if self._cgroup < 0:
+                fd = os.open("cgroup", os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._fd)
+                if os.fstat(fd).st_blocks:  # not the kernel's own: of an ended process it would go on telling
+                    os.close(fd)
+                    return self.cgroup()
+                self._cgroup = fd
+            data = os.pread(self._cgroup, _PAGE, 0)
+            return data if len(data) < _PAGE else self.cgroup()
+        except OSError as error:
+            raise from_os_error(error, f"{self._path}/cgroup") from None
+
+    def command_line(self) -> bytes:
+        """For `parse_command_line`: the first page of it. May wait for whoever holds the process's memory map, a hung
+        driver among them (mm/memory.c, access_remote_vm()). Raises a `ReadError`."""
+        return self._read("cmdline", _PAGE)
+
+    def environ(self) -> bytes:
+        """NAME=VALUE, each ended by a NUL: as large as the process made it, and cut at a megabyte. May wait for whoever
+        holds the process's memory map. Raises a `ReadError` (Denied without CAP_SYS_PTRACE)."""
+        return self._read("environ", _ENVIRON_LIMIT)
 
     def _read(self, name: str, limit: int) -> bytes:
         try:

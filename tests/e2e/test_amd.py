@@ -35,6 +35,7 @@ def test_eight_boards_on_every_face(host: Host, gpus: GpuHost) -> None:
     boards = [gpus.add_instinct(number) for number in range(8)]
     gpus.use(4711, {boards[0].gpu_ids[0]: 2 * GIB}, units=76)
     with Daemon.start(host=host) as daemon:
+        daemon.wait_samples(1)
         read = daemon.scrape(DETAILED)
         assert len(read.series("hw_gpu_up")) == 8
         assert read.value("hw_gpu_up", **GPU) == 1
@@ -54,6 +55,7 @@ def test_eight_boards_on_every_face(host: Host, gpus: GpuHost) -> None:
 def test_values_follow_the_files(host: Host, gpus: GpuHost) -> None:
     board = gpus.add_instinct(0, partitions=8)
     with Daemon.start(host=host) as daemon:
+        daemon.wait_samples(1)
         partition = {**GPU, "partition": "7"}
         assert daemon.scrape(DETAILED).value("hw_gpu_partition_utilization_ratio", **partition) == 0.9
         parts = [{"gfx": [n]} for n in range(8)]
@@ -76,6 +78,7 @@ def test_an_intel_card_and_its_client(host: Host, gpus: GpuHost) -> None:
     gpus.open_drm(4711, 3, "drm-driver: xe\ndrm-pdev: 0000:29:00.0\ndrm-client-id: 1\ndrm-resident-vram0: 1 GiB\n")
     card = {"gpu": "0", "uuid": "pci-0000:29:00.0"}
     with Daemon.start("--collector.drm.processes-interval=1", host=host) as daemon:
+        daemon.wait_samples(1)
         read = daemon.scrape(DETAILED)
         assert read.value("hw_gpu_energy_joules_total", **card) == 7.5
         assert read.value("hw_gpu_clock_hertz", **card, clock="gt1") == 1_301_000_000

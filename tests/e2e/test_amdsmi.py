@@ -43,6 +43,7 @@ def test_what_the_library_says_is_in_the_metrics(host: Host, tmp_path: Path) -> 
     fake = FakeAmdSmi(tmp_path, STATE)
     with Daemon.start("--collector.amdsmi.interval=1", host=host, **fake.environ) as daemon:
         daemon.wait_until(lambda: daemon.scrape(DETAILED).series("hw_gpu_violation_ratio") != {}, "the library")
+        daemon.wait_samples(1)
         read = daemon.scrape(DETAILED)
         assert read.series("hw_gpu_violation_ratio") == {frozenset({**GPU, "violation": "power"}.items()): 0.25}
         assert read.value("hw_gpu_ecc_errors_total", **GPU, type="uncorrected", memory="umc") == 1
@@ -62,6 +63,7 @@ def test_a_library_older_than_the_bindings_is_absent(host: Host, tmp_path: Path)
     with Daemon.start(host=host, **fake.environ) as daemon:
         daemon.wait_until(lambda: "does not fit" in reason(daemon), "the refusal")
         assert reason(daemon).startswith("absent: AMD SMI does not fit: AttributeError")
+        daemon.wait_samples(1)
         assert daemon.scrape(DETAILED).value("hw_gpu_up", **GPU) == 1
 
 
@@ -72,6 +74,7 @@ def test_a_library_that_hangs_costs_only_its_lane(host: Host, tmp_path: Path) ->
         daemon.wait_until(
             lambda: daemon.scrape(DETAILED).series("hwinfod_collector_stuck").get(stuck) == 1, "hwinfod_collector_stuck"
         )
+        daemon.wait_samples(1, "amd")
         assert daemon.scrape(DETAILED).value("hw_gpu_up", **GPU) == 1
         fake.write(STATE)
         daemon.wait_until(lambda: daemon.scrape(DETAILED).series("hw_gpu_violation_ratio") != {}, "the library again")

@@ -179,6 +179,7 @@ def status(answer: bytes) -> int:
 @pytest.mark.tier("curl")
 def test_curl_as_the_documents_say(minimal_host: Host) -> None:
     with Daemon.start(host=minimal_host) as daemon:
+        daemon.wait_samples(1)
         done = run("curl", "-sSf", "--unix-socket", daemon.socket, "http://hwinfod/v1/status")
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout)["viewer"] in ("administrator", "user")

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 import pytest
@@ -44,6 +45,27 @@ def test_a_lane_that_hangs_is_told_and_costs_nothing_else(host: Host) -> None:
         kinds = [event["kind"] for event in daemon.get("/v1/events").json()["events"]]
         assert {"collector stuck", "collector recovered"} <= set(kinds)
         assert "sensors" not in daemon.get_tcp("/readyz").text
+        assert "Traceback" not in daemon.output()
+
+
+def threads_of(daemon: Daemon) -> int:
+    return len(os.listdir(f"/proc/{daemon.pid}/task"))
+
+
+@pytest.mark.tier("fuse")
+def test_lanes_that_share_a_thread_go_on_without_the_one_that_hangs(host: Host) -> None:
+    with Daemon.start(*_QUICK, host=host) as daemon:
+        at_first = threads_of(daemon)
+        daemon.wait_until(lambda: threads_of(daemon) <= at_first - 2, "lanes on one thread")
+        daemon.wait_more_samples("sensors", 5)
+        with HungMount.over(host.tree.path(_SENSOR)) as hung:
+            hung.wait_for_caller()
+            for name in ("cpu", "memory", "network", "disks"):
+                daemon.wait_more_samples(name, 2)
+            assert hung.callers == 1
+            assert daemon.collectors()["sensors"]["busy_seconds"] > 0
+            hung.release()
+        daemon.wait_more_samples("sensors", 5)
         assert "Traceback" not in daemon.output()
 
 

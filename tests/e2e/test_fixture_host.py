@@ -20,6 +20,7 @@ DETAILED = "/metrics?level=detailed"
 def test_it_starts_tells_and_ends(host: Host) -> None:
     with Daemon.start(host=host) as daemon:
         assert daemon.get("/v1").json()["name"] == "hwinfod"
+        daemon.wait_samples(1)
         read = daemon.scrape(DETAILED)
         assert read.value("hw_cpu_threads") == 128
         ticks = host.cpu.cores[127].ticks
@@ -41,6 +42,7 @@ def test_both_formats_carry_the_same_samples(host: Host) -> None:
 
 def test_a_minimal_host_is_a_normal_host(minimal_host: Host) -> None:
     with Daemon.start(host=minimal_host) as daemon:
+        daemon.wait_samples(1)
         read = daemon.scrape(DETAILED)
         assert read.value("hw_cpu_threads") == 1
         failing = [labels for labels, value in read.series("hwinfod_collector_failures_total").items() if value]
@@ -49,6 +51,7 @@ def test_a_minimal_host_is_a_normal_host(minimal_host: Host) -> None:
 
 def test_it_follows_the_host(host: Host) -> None:
     with Daemon.start(host=host) as daemon:
+        daemon.wait_samples(1)
         idle = {"cpu": "3", "mode": "idle"}
         before = daemon.scrape(DETAILED).value("hw_cpu_core_seconds_total", **idle)
         host.advance(100.0)
@@ -60,6 +63,7 @@ def test_it_follows_the_host(host: Host) -> None:
 @pytest.mark.tier("prometheus")
 def test_promtool_and_prometheus_take_it(host: Host) -> None:
     with Daemon.start("--export.level=detailed", host=host) as daemon:
+        daemon.wait_samples(1)
         assert lint(daemon.get_tcp("/metrics").body) == []
         with Prometheus.start(daemon.tcp_address) as prometheus:
             assert prometheus.wait_for("hw_cpu_threads") != []

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from hwinfod.engine import Declared, discover
 from tests.fixtures.host import Host
 from tests.support.daemon import Daemon
 from tests.support.exposition import lint, parse
+from tests.support.processes import run
 
 HOST_COLLECTORS = (
     "clock", "cpu", "cpu_throttle", "cpufreq", "daemon", "disks", "edac", "filesystems", "load", "memory",
@@ -46,11 +48,12 @@ def mask(line: str) -> str:
 
 
 def flags() -> list[str]:
-    """The named collectors alone, each table five times a second: what comes at its second sample is there soon."""
+    """The named collectors alone, each table once a second: what comes at its second sample is there soon, and is not
+    withheld as stale before it was read."""
     flags = []
     for declared in map(Declared.of, discover()):
         if declared.kind.name in HOST_COLLECTORS:
-            flags += [f"{interval.flag}=200ms" for interval in declared.intervals.values()]
+            flags += [f"{interval.flag}=1s" for interval in declared.intervals.values()]
         else:
             flags.append(declared.switch.flags[1])
     return flags
@@ -58,9 +61,14 @@ def flags() -> list[str]:
 
 @pytest.fixture(scope="module")
 def bodies(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """The exposition of each level, by a daemon of which every table has had three samples."""
+    """The exposition of each level, by a daemon of which every table has had three samples, on a host whose devices
+    somebody accepted as all that there should be."""
     host = Host(tmp_path_factory.mktemp("host"), seed=1)
     with Daemon.start(*flags(), host=host) as daemon:
+        daemon.wait_samples(1)
+        done = run(sys.executable, "-m", "hwinfod.ctl", f"--socket={daemon.socket}", "inventory", "accept")
+        assert done.returncode == 0, done.stderr.decode()
+        daemon.wait_until(lambda: daemon.scrape().series("hw_devices_expected") != {}, "the accepted inventory")
         daemon.wait_samples(3)
         return {level: daemon.get_tcp(f"/metrics?level={level}").body for level in LEVELS}
 

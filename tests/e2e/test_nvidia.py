@@ -4,11 +4,8 @@ what every face says, unit by unit."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import sys
-from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -18,38 +15,18 @@ from tests.support import nvml_profiles as profiles
 from tests.support.daemon import Daemon, make_directory
 from tests.support.exposition import TEXT, parse
 from tests.support.nvml import XID, FakeNvml
-from tests.support.nvml_machine import PLACE
+from tests.support.nvml_daemon import DETAILED, ctl, descriptors, gpu, post, running
 from tests.support.nvml_profiles import GIB, uuid
-from tests.support.processes import run
-from tests.support.unix_http import Client
 
 pytestmark = pytest.mark.tier("compiler")
-
-DETAILED = "/metrics?level=detailed"
-
-
-@contextlib.contextmanager
-def running(
-    host: Host, state: Mapping[str, object], *flags: str, without: Sequence[str] = ()
-) -> Iterator[tuple[Daemon, FakeNvml]]:
-    """A daemon on a host with the GPU operator's driver container, and the library in it."""
-    root = Path(host.rootfs)
-    (Path(host.procfs) / "driver/nvidia").mkdir(parents=True)
-    fake = FakeNvml(root.parent, state, place=root / PLACE.lstrip("/"), without=without)
-    roots = f"--nvidia.library-roots={PLACE}"
-    with Daemon.start(roots, *flags, host=host, **fake.environ) as daemon:
-        daemon.wait_until(lambda: daemon.scrape(DETAILED).series("hw_gpu_up") != {}, "GPUs")
-        yield daemon, fake
-
-
-def gpu(number: int, **labels: str) -> dict[str, str]:
-    return {"gpu": str(number), "uuid": uuid(number), **labels}
 
 
 def test_what_the_library_says_is_what_metrics_say(minimal_host: Host) -> None:
     with running(minimal_host, profiles.a100()) as (daemon, fake):
         read = daemon.scrape(DETAILED)
         assert len(read.series("hw_gpu_up")) == 8
+        catalog = {metric["name"]: metric for metric in daemon.get("/v1/metrics").json()["metrics"]}
+        assert catalog["hw_gpu_up"]["collector"] == "nvidia", "who fills it here, of those that can"
         for number in range(8):
             assert read.value("hw_gpu_up", **gpu(number)) == 1
             assert read.value("hw_gpu_utilization_ratio", **gpu(number)) == (37 + number) / 100
@@ -73,36 +50,23 @@ def test_a_lost_gpu_costs_that_gpu(minimal_host: Host) -> None:
         assert sum(read.series("hw_gpu_up").values()) == 7
         assert read.value("hw_gpu_utilization_ratio", **gpu(7)) == 0.44
         assert daemon.get(f"/v1/devices/{uuid(3)}").json()["status"] == "lost"
-        problems = daemon.get("/v1/status").json()["problems"]
-        assert [p["severity"] for p in problems if p["check"] == "gpu_down"] == ["critical"]
-
-
-def post(daemon: Daemon, path: str) -> tuple[int, dict[str, object]]:
-    with contextlib.closing(Client(daemon.socket)) as client:
-        reply = client.ask(path, method="POST")
-        return reply.status, reply.json()
-
-
-def ctl(daemon: Daemon, *arguments: str) -> str:
-    done = run(sys.executable, "-m", "hwinfod.ctl", f"--socket={daemon.socket}", *arguments)
-    assert done.returncode == 0, done.stderr.decode()
-    return done.stdout.decode()
-
-
-def descriptors(daemon: Daemon, fake: FakeNvml) -> int:
-    """How many the daemon has of the driver's device node."""
-    directory = f"/proc/{daemon.pid}/fd"
-    places = []
-    for name in os.listdir(directory):
-        with contextlib.suppress(OSError):
-            places.append(os.readlink(f"{directory}/{name}"))
-    return places.count(str(fake.device))
+        fake.event(3, XID, 79)
+        daemon.wait_until(lambda: bool(daemon.scrape().series("hw_gpu_xid_errors_total")), "the Xid")
+        (problem,) = daemon.get("/v1/status").json()["problems"]
+        assert (problem["check"], problem["severity"]) == ("device-lost", "critical")
+        assert problem["text"].startswith("gpu 3 A100-SXM4-80GB is lost since ")
+        assert problem["text"].endswith(": Xid 79 (1x), an error of the hardware")
+        assert problem["remedy"].startswith("hwinfoctl events; drain the node")
+        shown = ctl(daemon, "gpu", "3")
+        assert "LOST" in shown.splitlines()[0]
+        assert "no processes" not in shown
+        assert "nothing tells of processes" not in shown
 
 
 VALUES = {
     "utilization_ratio": 0.41, "memory_usage_bytes": 14 * GIB, "memory_limit_bytes": 80 * GIB, "power_watts": 259.5,
-    "power_enforced_limit_watts": 400, "energy_joules_total": 5000.004, "pcie_link_generation": 4,
-    "pcie_replays_total": 3, "nvlink_receive_bytes_total": 2048000,
+    "power_enforced_limit_watts": 400, "energy_joules_total": 5000.004,
+    "memory_controller_utilization_ratio": 0.12,
 }  # fmt: skip
 
 
@@ -143,8 +107,9 @@ def test_an_xid_is_on_every_face(minimal_host: Host) -> None:
 def test_release_closes_everything_and_resume_takes_it_back(minimal_host: Host) -> None:
     with running(minimal_host, profiles.h100(2)) as (daemon, fake):
         daemon.wait_until(lambda: descriptors(daemon, fake) == 1, "an open driver")
-        status, hold = post(daemon, "/v1/gpus/release?for=600")
-        assert (status, hold["released"], hold["holding"]) == (200, True, [])
+        hold = json.loads(ctl(daemon, "gpu", "release", "--for", "10m", "--json"))
+        assert (hold["released"], hold["holding"], hold["reason"]) == (True, [], "asked for")
+        assert 500 < hold["remaining_seconds"] <= 600
         assert descriptors(daemon, fake) == 0
         daemon.wait_until(lambda: daemon.scrape().value("hwinfod_gpu_released") == 1, "the metric")
         assert daemon.scrape().series("hw_gpu_up") == {}
@@ -162,45 +127,37 @@ def test_a_pending_mode_makes_the_daemon_let_go(minimal_host: Host) -> None:
         assert hold["reason"] == "a change of the MIG mode of GPU 1 is pending"
 
 
-def test_a_hung_call_costs_its_lane(minimal_host: Host) -> None:
-    """Its values go, all others stay; the release says what it waits for; the daemon ends all the same."""
-    with running(minimal_host, profiles.a100(2)) as (daemon, fake):
-        fake.hang("nvmlDeviceGetTemperature", 1)
-        daemon.wait_until(
-            lambda: daemon.scrape().value("hwinfod_collector_stuck", collector="nvidia") == 1, "the stuck collector"
-        )
-        daemon.wait_until(lambda: daemon.scrape().series("hw_gpu_power_watts") == {}, "values to be withheld")
-        assert daemon.scrape().value("hwinfod_collector_stuck", collector="cpu") == 0
-        status, problem = post(daemon, "/v1/gpus/release")
-        assert status == 409
-        assert str(problem["detail"]).startswith("nvmlDeviceGetTemperature has been in flight for ")
-        fake.mend()
-        daemon.wait_until(lambda: descriptors(daemon, fake) == 0, "letting go")
-        post(daemon, "/v1/gpus/resume")
-        daemon.wait_until(lambda: len(daemon.scrape().series("hw_gpu_power_watts")) == 2, "values again")
+def upgrade(daemon: Daemon, fake: FakeNvml) -> None:
+    """A package does it while the daemon has let go, as it must for the module to be replaced."""
+    post(daemon, "/v1/gpus/release")
+    fake.install("580.65.06")
+    fake.update({"kernel_version": "580.65.06", "driver_version": "580.65.06"})
+    post(daemon, "/v1/gpus/resume")
 
+    def versions() -> set[str]:
+        return {dict(labels)["driver_version"] for labels in daemon.scrape().series("hw_gpu_info")}
 
-def test_a_stop_does_not_wait_for_a_hung_call(minimal_host: Host) -> None:
-    with running(minimal_host, profiles.a100(2)) as (daemon, fake):
-        fake.hang("nvmlDeviceGetTemperature", 1)
-        daemon.wait_until(
-            lambda: daemon.scrape().value("hwinfod_collector_stuck", collector="nvidia") == 1, "the stuck collector"
-        )
-        assert daemon.stop() == 0
+    daemon.wait_until(lambda: versions() == {"580.65.06"}, "the new driver")
+    daemon.wait_until(lambda: len(daemon.scrape().series("hw_gpu_up")) == 2, "the GPUs")
 
 
 def test_a_driver_upgraded_under_us_is_survived(minimal_host: Host) -> None:
     with running(minimal_host, profiles.a100(2)) as (daemon, fake):
-        post(daemon, "/v1/gpus/release")
-        fake.install("580.65.06")
-        fake.update({"kernel_version": "580.65.06", "driver_version": "580.65.06"})
-        post(daemon, "/v1/gpus/resume")
+        upgrade(daemon, fake)
 
-        def versions() -> set[str]:
-            return {dict(labels)["driver_version"] for labels in daemon.scrape().series("hw_gpu_info")}
 
-        daemon.wait_until(lambda: versions() == {"580.65.06"}, "the new driver")
+def test_the_library_is_found_where_the_loader_looks(minimal_host: Host) -> None:
+    """The default place; an upgraded one is mapped by its own name, because the loader hands the old one out again."""
+    root = Path(minimal_host.rootfs)
+    (Path(minimal_host.procfs) / "driver/nvidia").mkdir(parents=True)
+    fake = FakeNvml(root.parent, profiles.a100(2))
+    environ = {**fake.environ, "LD_LIBRARY_PATH": str(fake.place)}
+    with Daemon.start("--collector.nvidia.facts-interval=1s", host=minimal_host, **environ) as daemon:
         daemon.wait_until(lambda: len(daemon.scrape().series("hw_gpu_up")) == 2, "the GPUs")
+        maps = Path(f"/proc/{daemon.pid}/maps")
+        assert str(fake.place / "libnvidia-ml.so.570.124.06") in maps.read_text()
+        upgrade(daemon, fake)
+        assert str(fake.place / "libnvidia-ml.so.580.65.06") in maps.read_text()
 
 
 def test_processes_and_mig(minimal_host: Host) -> None:

@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Who asks decides what is seen: three real users at the socket of the real daemon, under each `api.privacy`.
-
-The group `hwinfod` exists in the daemon's own mount namespace only, so that no account of this machine changes.
-"""
+"""Who asks decides what is seen: three real users at the socket of the real daemon, under each `api.privacy`."""
 
 from __future__ import annotations
 
@@ -17,12 +14,12 @@ import pytest
 
 from tests.fixtures.host import Host
 from tests.support.daemon import Daemon
+from tests.support.group import GROUP_ID, knows_group
 from tests.support.processes import run
 
 pytestmark = pytest.mark.tier("root")
 
-_GROUP_ID = 64_123
-_UIDS = {"root": (0, [0]), "member": (60_001, [60_001, _GROUP_ID]), "stranger": (60_002, [60_002])}
+_UIDS = {"root": (0, [0]), "member": (60_001, [60_001, GROUP_ID]), "stranger": (60_002, [60_002])}
 _VICTIM = {"task": "train.py", "pid": "4242", "uid": "1000", "cgroup": "/system.slice/secret.service"}
 # It becomes the user after its imports: the user need not be able to read our files.
 _ASK_AS = """
@@ -49,12 +46,9 @@ class Answer(NamedTuple):
 @contextmanager
 def daemon_with_group(host: Host, privacy: str, directory: Path) -> Iterator[Daemon]:
     """A daemon that everyone can reach, and that knows the group; it has seen a process killed for want of memory."""
-    groups = directory / "group"
-    groups.write_text(f"root:x:0:\nhwinfod:x:{_GROUP_ID}:\n")
-    enter = ["unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/group && exec "$@"', str(groups)]
     # the fixture's log has one reader
     flags = (f"--api.privacy={privacy}", "--collector.oom.interval=200ms", "--no-collector.nvidia-events")
-    with Daemon.start(*flags, host=host, wrapper=enter) as daemon:
+    with Daemon.start(*flags, host=host, wrapper=knows_group(directory)) as daemon:
         daemon.directory.chmod(0o755)
         daemon.wait_samples(1)
         host.kill_for_memory(_VICTIM["task"], int(_VICTIM["pid"]), cgroup=_VICTIM["cgroup"])

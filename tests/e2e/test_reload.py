@@ -15,6 +15,7 @@ import pytest
 
 from tests.fixtures.host import Host
 from tests.support.daemon import Daemon, make_directory
+from tests.support.held_log import HeldLog
 from tests.support.hung_mount import HungMount
 
 _OWN_INTERVAL = "[collector.daemon]\ninterval_seconds = 0.2\n"
@@ -106,8 +107,14 @@ def test_a_broken_configuration_changes_nothing(minimal_host: Host, config: Path
             line, *_ = (line for line in daemon.output()[seen:].splitlines() if "ERROR" in line)
             assert str(config) in line, name
             assert said in daemon.output()[seen:], name
-        kinds = [event["kind"] for event in daemon.get("/v1/events").json()["events"]]
-        assert "configuration refused" in kinds
+            assert "config_refused" in {each["check"] for each in daemon.get("/v1/status").json()["problems"]}, name
+        events = daemon.get("/v1/events").json()["events"]
+        refused = [event["text"] for event in events if event["kind"] == "configuration refused"]
+        for name, (_, said) in BROKEN.items():
+            assert any(said in text for text in refused), f"{name}: each mistake, however soon after another"
+        reload(daemon, config, _GOOD)
+        wait_success(daemon, 1)
+        assert "config_refused" not in {each["check"] for each in daemon.get("/v1/status").json()["problems"]}
         assert "Traceback" not in daemon.output()
 
 
@@ -144,23 +151,28 @@ def test_what_takes_a_restart_is_said(minimal_host: Host, config: Path) -> None:
         assert ring["value"] == "1h"
 
 
-def test_a_hundred_in_a_row_are_fewer_reloads(minimal_host: Host, config: Path) -> None:
-    """Each signal is delivered on its own: what makes them fewer is the daemon."""
-    with Daemon.start(f"--config={config}", host=minimal_host) as daemon:
+def test_a_hundred_during_one_reload_are_one_more(minimal_host: Host, config: Path) -> None:
+    """Each signal is delivered on its own, while the daemon is held in the reload of the first: in a line that it
+    logs. What makes them one is the daemon, which then takes the last configuration."""
+    with (
+        HeldLog.open() as log,
+        Daemon.start(f"--config={config}", host=minimal_host, wrapper=log.wrapper, pass_fds=log.fds) as daemon,
+    ):
         daemon.wait_samples(1)
-        seen = len(daemon.output())
+        daemon.notified.forget()
+        log.hold()
+        daemon.send(signal.SIGHUP)
+        daemon.wait_until(lambda: daemon.notified.has("RELOADING"), "RELOADING")
         for number in range(100):
             config.write_text(_GOOD + f"[collector.load]\ninterval_seconds = {number + 1}\n")
             daemon.send(signal.SIGHUP)
-            while has_pending_hangup(daemon.pid):
-                pass
-
-        def interval() -> float:
-            return float(daemon.collectors()["load"]["tables"][0]["interval_seconds"])
-
-        daemon.wait_until(lambda: interval() == 100, "the last configuration")
-        reloads = daemon.output()[seen:].count("configuration reloaded")
-        assert 1 <= reloads < 100
+            daemon.wait_until(lambda: not has_pending_hangup(daemon.pid), "the signal to arrive")
+        assert not daemon.notified.has("READY")
+        daemon.wait_until(lambda: log.text().count("configuration reloaded") == 2, "the second reload")
+        assert daemon.collectors()["load"]["tables"][0]["interval_seconds"] == 100
+        daemon.wait_until(lambda: len(daemon.notified.all("READY")) >= 2, "READY")
+        assert len(daemon.notified.all("RELOADING")) == 2
+        assert log.text().count("configuration reloaded") == 2
 
 
 def has_pending_hangup(pid: int) -> bool:

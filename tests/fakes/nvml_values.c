@@ -80,6 +80,51 @@ int nvmlDeviceGetFieldValues(Handle handle, int count, struct field *fields) {
     return OK;
 }
 
+// gpu.N.nvlink.remote.type and .pci, with .LINK behind it where links lead to different places
+static bool remote_of(const char *prefix, const char *what, uint link, char *value, size_t size) {
+    char key[96];
+    snprintf(key, sizeof key, "%snvlink.remote.%s.%u", prefix, what, link);
+    if (find(key, value, size)) return true;
+    snprintf(key, sizeof key, "%snvlink.remote.%s", prefix, what);
+    return find(key, value, size);
+}
+
+int nvmlDeviceGetNvLinkRemoteDeviceType(Handle handle, uint link, uint *out) {
+    DEVICE("nvmlDeviceGetNvLinkRemoteDeviceType", handle)
+    char value[96];
+    if (!remote_of(prefix, "type", link, value, sizeof value)) return NOT_SUPPORTED;
+    *out = (uint)strtoul(value, NULL, 0);
+    return OK;
+}
+
+int nvmlDeviceGetNvLinkRemotePciInfo_v2(Handle handle, uint link, struct pci *out) {
+    DEVICE("nvmlDeviceGetNvLinkRemotePciInfo_v2", handle)
+    memset(out, 0, sizeof *out);
+    return remote_of(prefix, "pci", link, out->bus_id, sizeof out->bus_id) ? OK : NOT_SUPPORTED;
+}
+
+// gpu.N.topology.M: nvmlGpuTopologyLevel_t between them
+int nvmlDeviceGetTopologyCommonAncestor(Handle handle, Handle other, uint *out) {
+    DEVICE("nvmlDeviceGetTopologyCommonAncestor", handle)
+    char key[64];
+    ull level;
+    snprintf(key, sizeof key, "topology.%u", (uint)((uintptr_t)other & 0x7f));
+    if (!number(&level, prefix, key)) return NOT_SUPPORTED;
+    *out = (uint)level;
+    return OK;
+}
+
+// gpu.N.p2p.nvlink.M: nvmlGpuP2PStatus_t; the other capabilities are not told
+int nvmlDeviceGetP2PStatus(Handle handle, Handle other, uint capability, uint *out) {
+    DEVICE("nvmlDeviceGetP2PStatus", handle)
+    char key[64];
+    ull status;
+    snprintf(key, sizeof key, "p2p.nvlink.%u", (uint)((uintptr_t)other & 0x7f));
+    if (capability != 2 || !number(&status, prefix, key)) return NOT_SUPPORTED;
+    *out = (uint)status;
+    return OK;
+}
+
 struct process { uint pid; ull memory; uint gi, ci; };
 
 // gpu.N.KIND.processes COUNT; gpu.N.KIND.I "PID BYTES GI CI"

@@ -21,6 +21,8 @@ FLOORS: dict[str, int] = {
     "hwinfod.settings": 0,
     "hwinfod.wire": 0,
     "hwinfod.wire_gpus": 0,
+    "hwinfod.wire_owners": 0,
+    "hwinfod.wire_topology": 0,
     "hwinfod.core": 1,
     "hwinfod.sources": 2,
     "hwinfod.collectors": 3,
@@ -29,6 +31,7 @@ FLOORS: dict[str, int] = {
     "hwinfod.serve": 4,
     "hwinfod.prometheus": 4,
     "hwinfod.systemd": 4,
+    "hwinfod.alarm": 5,
     "hwinfod.engine": 5,
     "hwinfod.hotplug": 5,
     "hwinfod.daemon": 5,
@@ -37,7 +40,14 @@ FLOORS: dict[str, int] = {
 
 # hwinfoctl stands beside the house: a client of the socket, that runs where the daemon's libraries are not.
 APART = "hwinfod.ctl"
-APART_MAY_IMPORT = ("hwinfod.wire", "hwinfod.wire_gpus", "hwinfod._version", APART)
+APART_MAY_IMPORT = (
+    "hwinfod.wire",
+    "hwinfod.wire_gpus",
+    "hwinfod.wire_owners",
+    "hwinfod.wire_topology",
+    "hwinfod._version",
+    APART,
+)
 
 # Within what the floors allow: who must not know whom, and why.
 STRANGERS: tuple[tuple[str, str, str], ...] = (

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import re
 import subprocess
 import sys
@@ -11,11 +12,17 @@ from pathlib import Path
 
 import pytest
 
+from hwinfod.core.catalog import catalog_of
+from hwinfod.engine import Declared, discover
+from hwinfod.settings import SETTINGS
 from tests.lint.project import ROOT, files, read
 
 DOCUMENTS = [name for name in files() if name.endswith(".md")]
 _LINK = re.compile(r"\]\((?!https?://|#)([^)#\s]+)")
 _TARGET = re.compile(r"^make ([a-z-]+)|`make ([a-z-]+)`", re.MULTILINE)
+_CODE = re.compile(r"`([^`\n]+)`")
+_SECTIONS = sorted({setting.key.partition(".")[0] for setting in SETTINGS if "." in setting.key} | {"collector"})
+_NAME = re.compile(rf"(hw(?:infod)?_[a-z0-9_]+\*?|(?:{'|'.join(_SECTIONS)})\.[a-z_.]+)(?: = .*|=.*)?$")
 _RULE = re.compile(r"^([a-z-]+):.*##", re.MULTILINE)
 
 
@@ -41,9 +48,32 @@ def test_the_example_configuration_is_accepted(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_the_readme_has_every_collector() -> None:
+    table = read("README.md").partition("| collector |")[2].partition("\n\n")[0]
+    named = {name for row in table.splitlines() for name in _CODE.findall(row.split("|")[1] if "|" in row else "")}
+    assert named == {collector.name for collector in discover()}
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_metrics_and_settings_exist(name: str) -> None:
+    assert _unknown_names(read(name)) == []
+
+
+def _unknown_names(text: str) -> list[str]:
+    """Metrics and settings that a text has in backticks, with a value or a star behind them or not."""
+    kinds = discover()
+    declared = [setting for kind in kinds for setting in Declared.of(kind).settings()]
+    known = {*catalog_of(kinds), *(setting.key for setting in (*SETTINGS, *declared))}
+    named = {match[1] for word in _CODE.findall(text) if (match := _NAME.match(word))}
+    return sorted(name for name in named if name not in known and not fnmatch.filter(known, name))
+
+
 def test_a_broken_link_and_a_made_up_target_are_seen() -> None:
     assert list(_broken_links("README.md", "[x](docs/nonesuch.md) [y](LICENSE) [z](https://example.org)"))
     assert _targets("make bench   # costs\nand `make soup`") == {"bench", "soup"}
+    assert _unknown_names("`hw_load1`, `hw_load*`, `hw_lode*` and `web.listen_adress = []`, `hwinfod --help`") == [
+        "hw_lode*", "web.listen_adress",
+    ]  # fmt: skip
 
 
 def _broken_links(name: str, text: str) -> Iterator[str]:

@@ -50,6 +50,7 @@ def test_the_openapi_document_has_the_daemons_routes() -> None:
 )
 def test_the_documented_parameters_are_taken_and_no_others(path: str) -> None:
     values = {"since": "0", "start": "0", "limit": "1", "severity": "info", "level": "core", "label": "device=*"}
+    values["command_lines"] = "true"
     ask = Asker()
     real = path.replace("{id}", "d1")
     try:
@@ -64,9 +65,7 @@ def test_the_documented_parameters_are_taken_and_no_others(path: str) -> None:
 @pytest.mark.tier("man")
 @pytest.mark.parametrize("name", PAGES)
 def test_manual_pages_are_clean(name: str) -> None:
-    lint = subprocess.run(
-        ["mandoc", "-Tlint", "-Wwarning", name], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    lint = subprocess.run(["mandoc", "-Tlint", name], cwd=ROOT, capture_output=True, text=True, check=False)
     assert lint.stdout == ""
     man = subprocess.run(
         ["man", "--warnings", "-E", "UTF-8", "-l", "-Tutf8", "-Z", name],

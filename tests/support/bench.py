@@ -21,14 +21,20 @@ from tests.unit.core.builders import FakeClock
 
 
 class Bench:
-    """`proc`, `sys` and `root` below a directory are the host's; without one it is this machine."""
+    """`proc`, `sys` and `root` below a directory are the host's; without one it is this machine. `beside`: another
+    collector of the same host."""
 
     def __init__(
-        self, kind: type[Collector], directory: Path | None = None, settings: Mapping[Setting[Any], Any] | None = None
+        self,
+        kind: type[Collector],
+        directory: Path | None = None,
+        settings: Mapping[Setting[Any], Any] | None = None,
+        *,
+        beside: Bench | None = None,
     ) -> None:
         roots = Roots() if directory is None else Roots(*(str(directory / name) for name in ("proc", "sys", "root")))
-        self.clock = FakeClock()
-        self.host = Host(self.clock, roots, Ring(1 << 20, 3600), catalog_of([kind]))
+        self.clock: FakeClock = FakeClock() if beside is None else beside.clock
+        self.host: Host = beside.host if beside else Host(self.clock, roots, Ring(1 << 20, 3600), catalog_of([kind]))
         self.runner = Runner(kind, self.host, Settings.of(Table(kind.settings), settings), kind.beats())
 
     def run(self, method: str = MAIN, *, after: float = 1.0) -> dict[str, int | float]:
@@ -40,6 +46,9 @@ class Bench:
     def attempt(self, method: str = MAIN, *, after: float = 1.0) -> State:
         self.clock.advance(after)
         self.runner.run(method)
+        row = self.runner.tables[method].latest
+        named = [series for series in row.layout.columns if series is not None] if row is not None else []
+        assert len(named) == len(set(named)), "columns were bound anew that nobody had given up"
         return self.runner.health.state
 
     def values(self, method: str = MAIN, level: Level = Level.DETAILED) -> dict[str, int | float]:

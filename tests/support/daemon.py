@@ -89,11 +89,13 @@ class Daemon(Program):
         """/v1/collectors, by name."""
         return {state["name"]: state for state in self.get("/v1/collectors").json()["collectors"]}
 
-    def wait_samples(self, count: int) -> None:
-        """Until every table of every collector has this many samples, or its hardware is not here."""
+    def wait_samples(self, count: int, *names: str) -> None:
+        """Until every table has this many samples, or its hardware is not here; of these collectors, or of all. READY
+        waits for the first ones only for a moment: on a busy machine what one reads next may be nothing yet."""
 
         def are_there() -> bool:
-            states = [state for state in self.collectors().values() if state["state"] != "absent"]
+            states = [state for name, state in self.collectors().items() if not names or name in names]
+            states = [state for state in states if state["state"] != "absent"]
             return all(table["sequence"] >= count for state in states for table in state["tables"])
 
         self.wait_until(are_there, f"{count} samples of each table")

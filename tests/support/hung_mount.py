@@ -19,10 +19,12 @@ import os
 import stat
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tests.fixtures.host import Fault, Host
+if TYPE_CHECKING:
+    from tests.fixtures.host import Host
 
 _PATIENCE_SECONDS = 60.0
 _MNT_DETACH = 2  # include/uapi/linux/mount.h
@@ -57,8 +59,9 @@ def _is_ours(task: int) -> bool:
 class HungMount:
     """Answers what leads to the call that hangs (reading a file, statfs of a directory), and keeps that one."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, hangs: Callable[[int], bool]) -> None:
         self._path = path
+        self._hangs = hangs
         self._mode = os.stat(path).st_mode
         self._held: list[int] = []
         self._change = threading.Condition()
@@ -70,9 +73,10 @@ class HungMount:
 
     @classmethod
     @contextlib.contextmanager
-    def over(cls, path: str | os.PathLike[str]) -> Iterator[HungMount]:
-        """In front of a file or a directory, until the end of the block."""
-        mount = cls(Path(path))
+    def over(cls, path: str | os.PathLike[str], *, hangs: Callable[[int], bool] = _is_ours) -> Iterator[HungMount]:
+        """In front of a file or a directory, until the end of the block. `hangs` says of which tasks the calls hang:
+        another daemon on this machine sees the mount, too."""
+        mount = cls(Path(path), hangs)
         try:
             yield mount
         finally:
@@ -127,9 +131,9 @@ class HungMount:
         if opcode in _NO_REPLY:
             return
         if opcode in (_READ, _STATFS):
-            is_ours = _is_ours(caller)  # another daemon on this machine sees the mount, too: it must not hang
+            hangs = self._hangs(caller)
             with self._change:
-                if not self._is_released and is_ours:
+                if not self._is_released and hangs:
                     self._held.append(unique)
                     self._change.notify_all()
                     return
@@ -159,6 +163,8 @@ class HungMount:
 @contextlib.contextmanager
 def hang(host: Host, path: str) -> Iterator[HungMount]:
     """A file of a fixture host that hangs its readers. The host may go on moving."""
+    from tests.fixtures.host import Fault  # here, for a guest has the rest without it
+
     host.plant(path, Fault.EMPTY)
     try:
         with HungMount.over(host.tree.path(path)) as mount:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -29,29 +28,28 @@ exec setpriv --pdeathsig KILL unshare --pid --fork --kill-child --mount-proc -- 
 """
 
 
-def bootstrap(archive: Path, suite: str = "bookworm") -> None:
-    """The smallest Debian with systemd and python3, as a tar file of 200 MB."""
-    command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={_PACKAGES}"]
+def bootstrap(archive: Path, suite: str = "bookworm", *more: str) -> None:
+    """The smallest Debian with systemd and python3, and `more` packages, as a tar file of 200 MB."""
+    command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join([_PACKAGES, *more])}"]
     command += [f"--dpkgopt=path-exclude=/usr/share/{part}/*" for part in ("man", "doc", "locale")]
     done = _run([*command, suite, str(archive)])
     assert done.returncode == 0, done.stdout
 
 
-def boot(archive: Path, directory: Path, seconds: float) -> str:
-    """Boots it with `directory` at /guest, lets /guest/guest.sh run, and ends it. Returns what the console said."""
-    root = directory.parent / "root"
+def unpack(archive: Path, root: Path) -> None:
     root.mkdir()
-    try:
-        assert _run(["tar", "-C", str(root), "-xf", str(archive)]).returncode == 0
-        unit = root / "etc/systemd/system/guest.service"
-        unit.write_text(_UNIT)
-        wants = unit.parent / "multi-user.target.wants"
-        wants.mkdir(exist_ok=True)
-        (wants / unit.name).symlink_to(f"/etc/systemd/system/{unit.name}")
-        done = contained("--boot", f"--directory={root}", f"--bind={directory}:/guest", seconds=seconds)
-        return done.stdout
-    finally:
-        shutil.rmtree(root, ignore_errors=True)
+    assert _run(["tar", "-C", str(root), "-xf", str(archive)]).returncode == 0
+
+
+def boot(root: Path, directory: Path, seconds: float) -> str:
+    """Boots what was unpacked, with `directory` at /guest, lets /guest/guest.sh run, and ends it. Returns what the
+    console said."""
+    unit = root / "etc/systemd/system/guest.service"
+    unit.write_text(_UNIT)
+    wants = unit.parent / "multi-user.target.wants"
+    wants.mkdir(exist_ok=True)
+    (wants / unit.name).symlink_to(f"/etc/systemd/system/{unit.name}")
+    return contained("--boot", f"--directory={root}", f"--bind={directory}:/guest", seconds=seconds).stdout
 
 
 def contained(*arguments: str, seconds: float) -> subprocess.CompletedProcess[str]:

@@ -51,15 +51,20 @@ class Machine:
     def sleep(self, gpu: int, *, asleep: bool = True) -> None:
         put(self.function(gpu) / "power", {"runtime_status": "suspended" if asleep else "active"})
 
+    def drive(self, *gpus: int) -> None:
+        """The driver lists them, whether they answer or not."""
+        for gpu in gpus:
+            put(self.directory / "proc/driver/nvidia/gpus" / pci(gpu), {"information": "Model: NVIDIA"})
+
     def load_driver(self) -> None:
         (self.directory / "proc/driver/nvidia").mkdir(parents=True, exist_ok=True)
 
     def unload_driver(self) -> None:
         shutil.rmtree(self.directory / "proc/driver")
 
-    def bench(self, kind: type[Collector] = Nvidia) -> Bench:
+    def bench(self, kind: type[Collector] = Nvidia, *, beside: Bench | None = None) -> Bench:
         settings: dict[Any, Any] = {LIBRARY_ROOTS: (PLACE,)}
-        return Bench(kind, self.directory, settings)
+        return Bench(kind, self.directory, settings, beside=beside)
 
 
 def of(gpu: int, name: str, **labels: str) -> str:

@@ -121,6 +121,8 @@ def _data_center(gpu: int, name: str, memory: int, links: int) -> State:
         "field.198": "3:8192",
         "field.230": "1:0",
     }
+    if links:
+        state["nvlink.remote.type"] = 2
     for kind, (volatile, lifetime) in enumerate(((4, 9), (0, 1))):
         for location in (2, 7):
             state[f"ecc.{kind}.0.{location}"] = volatile if location == 2 else 0

@@ -10,11 +10,13 @@ GIB = 1 << 30
 
 
 def by_owner(values: dict[str, int | float], family: str) -> dict[str, int | float]:
-    """The values of one family by owner, container and resource."""
+    """The values of one family by owner, container, and resource or device."""
     found = {}
     for name, value in values.items():
         metric, _, labels = name.partition("{")
         if metric == family:
             pairs = dict(pair.split("=", 1) for pair in labels[:-1].split(","))
-            found[" ".join(filter(None, (pairs["owner"], pairs["container"], pairs.get("resource"))))] = value
+            found[
+                " ".join(filter(None, (pairs["owner"], pairs["container"], pairs.get("resource"), pairs.get("device"))))
+            ] = value
     return found

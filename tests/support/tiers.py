@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support import memory_cgroup, nspawn, pythons
+from tests.support import container_runtimes, memory_cgroup, nspawn, pythons
 
 DESCRIPTORS = 4096
 PACKAGES = Path(__file__).parent.parent / "apt-packages.txt"
@@ -106,6 +106,12 @@ def _lack_of_memory_cgroup() -> Lack | None:
     return Lack(lacks) if lacks else None
 
 
+def _lack_of_runc() -> Lack | None:
+    """A container takes mounts, cgroups, capabilities and devices, any of which may be refused to root here."""
+    lacks = container_runtimes.lacks()
+    return Lack(lacks, required=False) if lacks else None
+
+
 def _lack_of_python(version: str) -> Lack | None:
     return None if pythons.find(version) else Lack(f"python{version} on PATH or in pyenv", required=False)
 
@@ -123,6 +129,7 @@ def _lacks() -> dict[str, Callable[[], Lack | None]]:
     probes["vm"].append(_lack_of_guest)
     probes["netns"].append(_lack_of_namespaces)
     probes["nspawn"].append(_lack_of_containers)
+    probes["runtimes"] += [_lack_of_root, _lack_of_runc]
     for version in pythons.SUPPORTED:
         probes[f"python{version}"] = [functools.partial(_lack_of_python, version)]
     return {tier: functools.cache(functools.partial(_first, checks)) for tier, checks in probes.items()}

@@ -9,6 +9,7 @@ import pytest
 from hwinfod.core.collector import beat
 from hwinfod.engine import Declared, Engine
 from hwinfod.settings import SETTINGS, Settings, Table
+from hwinfod.settings.daemon import SYSFS
 from tests.unit.core.builders import Counting, FakeClock
 
 
@@ -65,3 +66,13 @@ def wait_for_return(runner) -> None:
     """The lane's thread ends the call; nothing tells when, and it is soon."""
     while runner.health.busy_since is not None:
         threading.Event().wait(0.001)
+
+
+@pytest.mark.parametrize(("paths", "relied_on"), [({}, True), ({SYSFS: "/elsewhere"}, False)])
+def test_the_kernel_announces_its_own_hardware_alone(paths: dict, relied_on: bool) -> None:
+    engine = Engine([], Settings.of(TABLE, paths), FakeClock())
+    assert not engine.host.is_hardware_announced
+    engine.hear(True)
+    assert engine.host.is_hardware_announced is relied_on
+    engine.hear(False)
+    assert not engine.host.is_hardware_announced

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -45,18 +45,25 @@ def wait_for(what: str, check: Callable[[], Any]) -> Any:
 
 class Daemon:
     """hwinfod as this guest's Python runs it; `collector` is what must work in it before it is used, `wrapper` a
-    command that becomes it."""
+    command that becomes it, `flags` what it is told beside where its socket and state are."""
 
-    def __init__(self, name: str, *wrapper: str, collector: str = "rdma") -> None:
+    def __init__(self, name: str, *wrapper: str, collector: str = "rdma", flags: Sequence[str] = ()) -> None:
         self.collector = collector
         directory = Path("/run", name)
         directory.mkdir(mode=0o755)
         os.chown(directory, NOBODY if wrapper[:1] == ("setpriv",) else 0, 0)
         self.socket = str(directory / "socket")
         command = [sys.executable, "-m", "hwinfod", "--socket", self.socket, "--state-dir", str(directory / "state")]
-        with open(Path(os.environ["OUT"], f"{name}.log"), "w") as log:
+        command += ["--log-level", "debug", *flags]
+        self.log = Path(os.environ["OUT"], f"{name}.log")
+        with self.log.open("w") as log:
             self.process = subprocess.Popen([*wrapper, *command], stdout=log, stderr=log)
-        wait_for(f"{collector} works", lambda: self.state()["state"] == "ok")
+        wait_for(f"{collector} works", self._works)
+
+    def _works(self) -> bool:
+        if self.process.poll() is not None:
+            sys.exit(f"hwinfod has ended: {self.log.read_text()}")
+        return bool(self.state()["state"] == "ok")
 
     def close(self) -> None:
         """unshare(1) heeds no other signal while it waits for its child."""
@@ -94,6 +101,11 @@ class Daemon:
 
     def events(self) -> list[Any]:
         return self.get("/v1/events")["events"]
+
+    def values(self, metric: str) -> dict[tuple[str, ...], Any]:
+        """The latest values by the labels' values."""
+        samples = self.get(f"/v1/samples?name={metric}")["samples"]
+        return {tuple(sample["labels"].values()): sample["value"] for sample in samples}
 
 
 def report(checks: Mapping[str, Callable[[_Subject], None]], subject: _Subject) -> int:

@@ -4,6 +4,7 @@ unpack. Source: Documentation/driver-api/early-userspace/buffer-format.rst ("new
 
 from __future__ import annotations
 
+import lzma
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -17,12 +18,18 @@ def pack(root: Path, version: str, modules: Iterable[str], init: bytes) -> bytes
     ]
     directory = root / "lib/modules" / version
     order = load_order((directory / "modules.dep").read_text(), modules)
-    entries += [(f"modules/{Path(path).name}", _FILE, (directory / path).read_bytes()) for path in order]
-    names = "".join(f"{Path(path).name}\n" for path in order)
+    for path in order:
+        content = (directory / path).read_bytes()
+        entries.append((f"modules/{_name(path)}", _FILE, lzma.decompress(content) if path.endswith(".xz") else content))
+    names = "".join(f"{_name(path)}\n" for path in order)
     entries.append(("modules/order", _FILE, names.encode()))
     entries.append(("bin/busybox", _FILE, (root / "bin/busybox").read_bytes()))
     entries.append(("init", _FILE, init))
     return b"".join(_entry(*entry) for entry in [*entries, ("TRAILER!!!", 0, b"")])
+
+
+def _name(path: str) -> str:
+    return Path(path).name.removesuffix(".xz")
 
 
 def load_order(dependencies: str, modules: Iterable[str]) -> list[str]:

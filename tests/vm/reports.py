@@ -21,7 +21,13 @@ def checks_of(program: Path) -> list[str]:
 
 
 def run_checks(
-    program: Path, files: Mapping[str, Path], *, prepare: str = ":", qemu: Sequence[str] = ()
+    program: Path,
+    files: Mapping[str, Path],
+    *,
+    suite: str = "bookworm",
+    prepare: str = ":",
+    qemu: Sequence[str] = (),
+    limit_seconds: float = _LIMIT_SECONDS,
 ) -> dict[str, str]:
     """What each check found: "" or a traceback. Raises AssertionError where the program came to no end."""
     own = {
@@ -31,7 +37,7 @@ def run_checks(
         "program.py": program,
     }
     script = f"{prepare} && PYTHONPATH=$IN exec python3 program.py"
-    result = vm.run(script, {**own, **files}, limit_seconds=_LIMIT_SECONDS, qemu=qemu).check()
+    result = vm.run(script, {**own, **files}, suite=suite, limit_seconds=limit_seconds, qemu=qemu).check()
     print(result.log)
     found: dict[str, str] = result.json("report.json")
     return found

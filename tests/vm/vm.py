@@ -1,38 +1,36 @@
 # SPDX-License-Identifier: MIT
-"""A Debian 12 guest for one script: files in, log, files and exit status out. Software emulation, no network.
+"""A Debian guest for one script: files in, log, files and exit status out. Software emulation, no network.
 
     result = vm.run("rdma link >$OUT/links", files={"probe.py": path})
     result.check().read("links")
 
-Each run boots a guest of its own (some 15 s) from an image that is never written. What QEMU is given and leaves
-lies in a directory that goes with it; QEMU itself dies with this process.
+Each run has a guest of its own, from an image that is never written: one that was saved when it had booted, or, in
+a machine that differs from that one's, a boot of some 15 s. What QEMU is given and leaves lies in a directory that
+goes with it; QEMU itself dies with this process.
 """
 
 from __future__ import annotations
 
 import io
 import json
-import os
 import shutil
-import signal
 import subprocess
 import tarfile
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.vm.build import CACHE, Guest, guest
+from tests.vm import machine, snapshot
+from tests.vm.build import CACHE, guest
+from tests.vm.machine import Guest
 
 FAILED = CACHE / "failed"
 TIMED_OUT, NO_STATUS = 124, 125
 
-_KERNEL_LINE = (
-    "console=ttyS0 quiet loglevel=4 panic=-1 mitigations=off nokaslr random.trust_cpu=on fsck.mode=skip"
-    " net.ifnames=0 systemd.show_status=0 audit=0"
-)
 _MOST_FAILURES = 5
 
 
@@ -66,26 +64,29 @@ def run(
     script: str,
     files: Mapping[str, Path | bytes | str] | None = None,
     *,
+    suite: str = "bookworm",
+    image: str = "rdma",
     limit_seconds: float = 240.0,
-    memory_mib: int = 1024,
+    memory_mib: int = machine.MEMORY_MIB,
+    reboots: bool = False,
     qemu: Sequence[str] = (),
 ) -> Result:
     """Runs a shell script as root in a guest, in a directory with the files by name (a directory with all that is
-    in it); $OUT is where it may leave others. `qemu` are further arguments, such as devices."""
-    built = guest()
+    in it); $OUT is where it may leave others. `suite` and `image` are of build.SUITES and build.IMAGES, `qemu`
+    further arguments, such as devices. Where it `reboots` the script runs again in each boot, over the same disk."""
+    built = guest(suite, image)
     with tempfile.TemporaryDirectory(prefix="hwinfod-vm-") as name:
         directory = Path(name)
         _write_input(directory / "in.tar", script, files or {})
-        for output in ("log", "status", "tar", "console", "qemu"):
-            (directory / output).touch()
+        machine.prepare(directory)
         begun = time.monotonic()
-        ended = _boot(_command(built, directory, memory_mib, qemu), directory / "qemu", limit_seconds)
+        with _machine(built, directory, memory_mib, reboots, qemu) as process:
+            ended = _ends(process, limit_seconds)
         result = _result(directory, ended, time.monotonic() - begun)
         return result if result.status == 0 else _keep(result, directory)
 
 
 def _write_input(path: Path, script: str, files: Mapping[str, Path | bytes | str]) -> None:
-    """A tar, padded to whole sectors by its own blocks."""
     with tarfile.open(path, "w") as tar:
         for name, content in {"run": script, **files}.items():
             if isinstance(content, Path):
@@ -101,45 +102,22 @@ def _without_caches(info: tarfile.TarInfo) -> tarfile.TarInfo | None:
     return None if info.name.endswith(("__pycache__", ".pyc")) else info
 
 
-def _command(built: Guest, directory: Path, memory_mib: int, more: Sequence[str]) -> list[str]:
-    """setpriv: should we be killed, the guest is too."""
-    ports = [
-        argument
-        for name in ("log", "status", "tar")
-        for argument in (
-            *("-chardev", f"file,id={name},path={directory / name}"),
-            *("-device", f"virtserialport,chardev={name},name=vm.{name}"),
-        )
-    ]
-    return [
-        *("setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64"),
-        *("-accel", "tcg,thread=multi", "-machine", "q35", "-cpu", "max", "-smp", "2", "-m", str(memory_mib)),
-        *("-display", "none", "-monitor", "none", "-nodefaults", "-no-user-config", "-no-reboot", "-nic", "none"),
-        *("-serial", f"file:{directory / 'console'}"),
-        *("-kernel", str(built.kernel), "-initrd", str(built.initramfs), "-append", _KERNEL_LINE),
-        *("-drive", f"if=none,id=root,file={built.disk},format=raw,snapshot=on,cache=unsafe"),
-        *("-device", "virtio-blk-pci,drive=root"),
-        *("-drive", f"if=none,id=in,file={directory / 'in.tar'},format=raw,readonly=on"),
-        *("-device", "virtio-blk-pci,drive=in,serial=vm-in", "-device", "virtio-serial-pci"),
-        *ports,
-        *more,
-    ]
+def _machine(
+    built: Guest, directory: Path, memory_mib: int, reboots: bool, more: Sequence[str]
+) -> AbstractContextManager[subprocess.Popen[bytes]]:
+    """A saved guest that goes on; one that boots where its machine is another, or the same for longer."""
+    if memory_mib == machine.MEMORY_MIB and not reboots and not more:
+        return snapshot.restored(built, directory)
+    more = more if reboots else ["-no-reboot", *more]
+    return machine.running(machine.command(built, directory, more, memory_mib=memory_mib), directory / "qemu")
 
 
-def _boot(command: list[str], errors: Path, limit_seconds: float) -> bool:
+def _ends(process: subprocess.Popen[bytes], limit_seconds: float) -> bool:
     """Whether the guest ended within the limit."""
-    environ = {**os.environ, "PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"}
-    with open(errors, "wb") as stream:
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, env=environ, start_new_session=True
-        )
-        try:
-            process.wait(limit_seconds)
-        except subprocess.TimeoutExpired:
-            return False
-        finally:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
+    try:
+        process.wait(limit_seconds)
+    except subprocess.TimeoutExpired:
+        return False
     return True
 
 

@@ -6,10 +6,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hwinfod.ctl import units
-from hwinfod.ctl.terminal import columns, printable
+from hwinfod.ctl.commands import _command_column
+from hwinfod.ctl.commands._owner_table import shortened
+from hwinfod.ctl.terminal import columns, folded, printable, wrap
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
     from hwinfod.ctl.terminal import Terminal
     from hwinfod.wire import RdmaCount, RdmaDevice, RdmaHolder, RdmaPort, RdmaResources, WireValue
@@ -18,14 +20,23 @@ _TELLING = ("hca_type", "driver", "firmware", "pci", "numa_node", "guid")
 _PORT_TELLING = ("link_layer", "netdev", "lid")
 _AMOUNTS = {"qps": "QPS", "cqs": "CQS", "mrs": "MRS", "mr_bytes": "MEMORY", "cm_ids": "CM IDS"}
 _MOST_PEERS = 3
+_OWNER = 2  # the column
+_LEAST_NAME = 22  # what an owner's name wants, at the cost of a column
 
 
-def screen(device: RdmaDevice, resources: RdmaResources, terminal: Terminal) -> list[str]:
-    facts = "  ".join(f"{name} {device['facts'][name]}" for name in _TELLING if device["facts"].get(name))
-    lines = [f"{terminal.paint(printable(device['name']), 'bold')}  {printable(facts)}".rstrip()]
+def screen(device: RdmaDevice, resources: RdmaResources, terminal: Terminal, *, wide: bool = False) -> list[str]:
+    lines = _wrapped(terminal.paint(printable(device["name"]), "bold"), _facts(device["facts"], _TELLING), terminal)
     for port in device["ports"]:
         lines += ["", *_port(device, port, terminal)]
-    return [*lines, "", *_holders(device, resources, terminal)]
+    return [*lines, "", *_holders(device, resources, terminal, wide=wide)]
+
+
+def _facts(facts: Mapping[str, str], names: Iterable[str]) -> list[str]:
+    return [printable(f"{name} {facts[name]}") for name in names if facts.get(name)]
+
+
+def _wrapped(title: str, parts: Sequence[str], terminal: Terminal) -> list[str]:
+    return [line.rstrip() for line in wrap(f"{title}  ", parts, terminal.width)]
 
 
 def link_rate(value: WireValue) -> str:
@@ -59,10 +70,9 @@ def state_of(device: RdmaDevice, port: RdmaPort, terminal: Terminal) -> str:
 
 
 def _port(device: RdmaDevice, port: RdmaPort, terminal: Terminal) -> list[str]:
-    facts = "  ".join(f"{name} {port['facts'][name]}" for name in _PORT_TELLING if port["facts"].get(name))
-    title = terminal.paint(f"port {port['port']}", "bold")
     state, rate = state_of(device, port, terminal), link_rate(port["rate_bytes_per_second"])
-    line = f"{title}  {state}  {rate}  {printable(facts)}".rstrip()
+    told = [state, rate, *_facts(port["facts"], _PORT_TELLING)]
+    lines = _wrapped(terminal.paint(f"port {port['port']}", "bold"), told, terminal)
     groups = {"": {"link lost": port["link_transitions"]}, "error": port["errors"]}
     groups |= {"retransmit": port["retransmits"], "congestion": port["congestion"]}
     rows = [
@@ -72,9 +82,9 @@ def _port(device: RdmaDevice, port: RdmaPort, terminal: Terminal) -> list[str]:
         if units.number(count["total"])
     ]
     if not rows:
-        return [line, "no errors since the counters began"]
+        return [*lines, "no errors since the counters began"]
     head, *body = columns([["WHAT", "SINCE BOOT", "LAST HOUR"], *rows], right=frozenset({1, 2}))
-    return [line, terminal.paint(head, "dim"), *body]
+    return [*lines, terminal.paint(head, "dim"), *body]
 
 
 def _hour(count: RdmaCount, terminal: Terminal) -> str:
@@ -82,17 +92,47 @@ def _hour(count: RdmaCount, terminal: Terminal) -> str:
     return terminal.paint(text, "red") if units.number(count["last_hour"]) else text
 
 
-def _holders(device: RdmaDevice, resources: RdmaResources, terminal: Terminal) -> list[str]:
-    totals = ", ".join(f"{figure(count)} {kind}" for kind, count in device["resources"].items())
-    title = terminal.paint("objects", "bold") + (f"  {totals}" if totals else "")
+def _holders(device: RdmaDevice, resources: RdmaResources, terminal: Terminal, *, wide: bool) -> list[str]:
+    told = [f"{figure(count)} {kind}" for kind, count in device["resources"].items()]
     if resources["age_seconds"] is not None:
-        title += f"  listed {units.duration(resources['age_seconds'])} ago"
+        told.append(f"listed {units.duration(resources['age_seconds'])} ago")
+    title = _wrapped(terminal.paint("objects", "bold"), told, terminal)
     if not resources["holders"]:
-        return [title, "nobody in sight holds any"]
+        return [*title, "nobody in sight holds any"]
     rows = [["PID", "PROCESS", "OWNER", *_AMOUNTS.values(), "PEERS"]]
     rows += [_holder(holder) for holder in resources["holders"]]
-    head, *body = columns(rows, right=frozenset({0, 3, 4, 5, 6, 7}))
-    return [title, terminal.paint(head, "dim"), *body]
+    below = _fit(rows, terminal.width)
+    commands = [holder["command_line"] for holder in resources["holders"]]
+    head, *table = _command_column.table(rows, commands, terminal, right=frozenset({0, 3, 4, 5, 6, 7}), wide=wide)
+    return [*title, terminal.paint(head, "dim"), *with_below(table, below)]
+
+
+def _fit(rows: list[list[str]], width: int) -> list[list[str]]:
+    """Brings the rows down to the width: owners are shortened, and where too little of their names would be left the
+    peers stand below the row. Those lines are returned, for each row but the head."""
+    below: list[list[str]] = [[] for _ in rows[1:]]
+    if _room(rows, width) < min(_LEAST_NAME, max(len(row[_OWNER]) for row in rows)):
+        below = move_below(rows, "peers", width)
+    room = _room(rows, width)
+    for row in rows:
+        row[_OWNER] = shortened(row[_OWNER], max(8, room))
+    return below
+
+
+def move_below(rows: list[list[str]], what: str, width: int) -> list[list[str]]:
+    """Takes the last column from rows whose first is the head. Returns what stands below each of the others."""
+    cells = [row.pop() for row in rows][1:]
+    return [folded(f"{what} {cell}", width - 2) if cell else [] for cell in cells]
+
+
+def with_below(lines: Iterable[str], below: Iterable[list[str]]) -> list[str]:
+    """Each line, and indented what stands below it."""
+    return [line for first, more in zip(lines, below, strict=True) for line in (first, *(f"  {each}" for each in more))]
+
+
+def _room(rows: list[list[str]], width: int) -> int:
+    """What the other columns leave for names of owners."""
+    return width - 2 - max(map(len, columns([[*row[:_OWNER], *row[_OWNER + 1 :]] for row in rows])))
 
 
 def _holder(holder: RdmaHolder) -> list[str]:

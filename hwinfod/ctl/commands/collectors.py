@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hwinfod.ctl import units
 from hwinfod.ctl.failures import OK
 from hwinfod.ctl.output import write_json
-from hwinfod.ctl.terminal import columns, printable
+from hwinfod.ctl.terminal import columns, filled, printable, visible_length
 
 if TYPE_CHECKING:
     import argparse
@@ -31,10 +31,18 @@ def run(client: Client, options: argparse.Namespace, terminal: Terminal) -> int:
         return OK
     rows = [["COLLECTOR", "STATE", "EVERY", "TOOK", "CPU", "OVERRUNS", "LANE", "NOTE"]]
     rows += [_row(item, terminal) for item in document["collectors"]]
-    head, *body = columns(rows, right=frozenset({2, 3, 4, 5}))
-    terminal.write(terminal.paint(head, "dim"))
-    for line in body:
-        terminal.write(line)
+    notes = [row.pop() for row in rows]
+    lines = columns(rows, right=frozenset({2, 3, 4, 5}))
+    width = max(map(visible_length, lines)) + 2
+    for number, (line, note) in enumerate(zip(lines, notes)):
+        behind = line + " " * (width - visible_length(line)) + note
+        if number == 0:
+            terminal.write(terminal.paint(behind if visible_length(behind) <= terminal.width else line, "dim"))
+        elif not note or visible_length(behind) <= terminal.width:
+            terminal.write(behind.rstrip())
+        else:
+            terminal.write(line)
+            terminal.write(filled(note, terminal.width))
     return OK
 
 

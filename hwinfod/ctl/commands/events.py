@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hwinfod.ctl import units
+from hwinfod.ctl.commands import _device
 from hwinfod.ctl.failures import OK, UNREACHABLE, Failure
 from hwinfod.ctl.output import write_json
 from hwinfod.ctl.span import parse_span
@@ -25,13 +26,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-f", "--follow", action="store_true", help="go on with what happens")
     parser.add_argument("--since", type=parse_span, metavar="TIME", help="only the last 15m, 2h, 1d")
     parser.add_argument("--severity", choices=("info", "warning", "critical"), default="info", help="at least this")
-    parser.add_argument("--device", default="", metavar="ID", help="only of this device")
+    parser.add_argument("--device", default="", metavar="DEVICE", help="only of this device, by name or id")
 
 
 def run(client: Client, options: argparse.Namespace, terminal: Terminal) -> int:
     query = {"severity": options.severity}
     if options.device:
-        query["device"] = options.device
+        options.device = query["device"] = _device.find_id(client, options.device)
     if options.since is not None:
         query["start"] = str(client.get("/v1/status")["time_seconds"] - options.since)
     document = client.get("/v1/events", query)
@@ -41,6 +42,8 @@ def run(client: Client, options: argparse.Namespace, terminal: Terminal) -> int:
     for event in document["events"]:
         _write(event, options, terminal)
     if not options.follow:
+        if not document["events"]:
+            terminal.write("no events")
         return OK
     terminal.stream.flush()
     for record in client.lines("/v1/stream", {"collector": "daemon", "name": "hwinfod_ring_bytes"}):

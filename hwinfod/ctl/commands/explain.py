@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 import difflib
-import textwrap
 from typing import TYPE_CHECKING
 
+from hwinfod.ctl.commands import _facts
 from hwinfod.ctl.failures import OK, USAGE, Failure
 from hwinfod.ctl.output import write_json
-from hwinfod.ctl.terminal import columns, printable
+from hwinfod.ctl.terminal import filled, printable
 
 if TYPE_CHECKING:
     import argparse
@@ -19,8 +19,15 @@ if TYPE_CHECKING:
     from hwinfod.wire import MetricRecord
 
 
+_NAME_COLUMNS = 12
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("metric", metavar="METRIC", help="hwinfoctl metrics lists them")
+
+
+def _aside(metric: MetricRecord) -> list[str]:
+    return [f"detailed for {label} {', '.join(values)}" for label, values in metric["aside"].items()]
 
 
 def run(client: Client, options: argparse.Namespace, terminal: Terminal) -> int:
@@ -34,18 +41,20 @@ def run(client: Client, options: argparse.Namespace, terminal: Terminal) -> int:
         write_json(terminal, metric)
         return OK
     terminal.write(terminal.paint(metric["name"], "bold"))
-    terminal.write(textwrap.fill(metric["help"], terminal.width - 2, initial_indent="  ", subsequent_indent="  "))
+    terminal.write(filled(metric["help"], terminal.width - 2))
     rows = [
         ["kind", metric["kind"]],
         ["unit", metric["unit"] or "none"],
         ["labels", ", ".join(metric["labels"]) or "none"],
         ["states", ", ".join(metric["states"])],
-        ["level", metric["level"]],
+        ["level", "; ".join([metric["level"], *_aside(metric)])],
         ["source", metric["source"]],
         ["collector", metric["collector"]],
         ["series now", str(metric["series"])],
     ]
-    for line in columns([["", *row] for row in rows if row[1]]):
-        terminal.write(line)
-    terminal.write(terminal.paint(f"  hwinfoctl history {metric['name']}", "dim"))
+    for name, value in rows:
+        if value:
+            terminal.write(filled(value, terminal.width, f"  {name:{_NAME_COLUMNS}}"))
+    further = _facts.shown_by(metric) if metric["kind"] == _facts.KIND else f"hwinfoctl history {metric['name']}"
+    terminal.write(terminal.paint(f"  {further}", "dim"))
     return OK

@@ -46,10 +46,15 @@ def run(client: Client, options: argparse.Namespace, terminal: Terminal) -> int:
 def lines(document: Gpus, terminal: Terminal) -> list[str]:
     if not document["gpus"]:
         return [*released(document["hold"]), "no GPUs"]
-    rows = [["GPU", "UTIL", "", "MEM GB", "WATTS", "C", "PCIE", "NVL", "HEALTH", "OWNER"]]
-    rows += [_row(gpu, terminal) for gpu in document["gpus"]]
+    links = "XGMI" if any("xgmi_links" in gpu["by_label"] for gpu in document["gpus"]) else "NVL"
+    rows = [["GPU", "UTIL", "", "MEM GB", "WATTS", "C", "PCIE", links, "HEALTH", "OWNER"]]
+    rows += [_row(gpu, terminal) for gpu in document["gpus"] if gpu["status"] == "present"]
     head, *body = columns(rows, right=frozenset({1, 3, 4, 5, 7}))
-    return [*released(document["hold"]), terminal.paint(head, "dim"), *body]
+    working = iter(body)
+    all_lines = [next(working) if gpu["status"] == "present" else _gone(gpu, terminal) for gpu in document["gpus"]]
+    is_withheld = any(gpu["status"] == "present" and "up" not in gpu["values"] for gpu in document["gpus"])
+    why = ["values are withheld: hwinfoctl status says why"] if is_withheld and not document["hold"]["released"] else []
+    return [*released(document["hold"]), *why, terminal.paint(head, "dim"), *all_lines]
 
 
 def released(hold: GpuHold) -> list[str]:
@@ -61,13 +66,8 @@ def released(hold: GpuHold) -> list[str]:
 
 
 def _row(gpu: Gpu, terminal: Terminal) -> list[str]:
-    index = printable(gpu["gpu"] or gpu["facts"].get("pci", "?"))
+    index = printable(gpu["gpu"])
     owners = printable(_owners(gpu))
-    if gpu["status"] != "present":
-        since = units.clock(gpu["status_since_seconds"])
-        style = "red" if gpu["status"] == "lost" else "yellow"
-        state = terminal.paint(f"{gpu['status'].upper()} since {since}", style)
-        return [index, "", "", "", "", "", "", "", state, owners]
     used = units.number(gpu["values"].get("utilization_ratio"))
     if used is None:
         used = units.number(gpu["values"].get("sm_active_ratio"))
@@ -86,12 +86,20 @@ def _row(gpu: Gpu, terminal: Terminal) -> list[str]:
     ]
 
 
+def _gone(gpu: Gpu, terminal: Terminal) -> str:
+    """A sentence across the columns: there are no values."""
+    since = units.clock(gpu["status_since_seconds"])
+    style = "red" if gpu["status"] == "lost" else "yellow"
+    state = terminal.paint(f"{gpu['status'].upper()} since {since}", style)
+    where = printable("  ".join(filter(None, (gpu["facts"].get("pci"), gpu["facts"].get("driver"), _owners(gpu)))))
+    return f"{printable(gpu['gpu'] or '-'):<3}  {state}  {where}".rstrip()
+
+
 def _of(gpu: Gpu, part: str, whole: str, unit: float) -> str:
     """74/80; a dash for what is not told."""
     used, limit = units.number(gpu["values"].get(part)), units.number(gpu["values"].get(whole))
-    if used is None:
-        return "-"
-    return f"{used / unit:.0f}" + ("" if limit is None else f"/{limit / unit:.0f}")
+    shown = "-" if used is None else f"{used / unit:.0f}"
+    return shown if limit is None else f"{shown}/{limit / unit:.0f}"
 
 
 def _temperature(gpu: Gpu) -> str:
@@ -108,10 +116,11 @@ def _pcie(gpu: Gpu) -> str:
 
 
 def _links(gpu: Gpu, terminal: Terminal) -> str:
-    """How many NVLinks are up; red with ! where one went down."""
+    """How many NVLinks are up, red with ! where one went down; how many XGMI links are trained."""
     links = gpu["by_label"].get("nvlinks", {})
     if not links:
-        return "-"
+        active = units.number(gpu["by_label"].get("xgmi_links", {}).get("active"))
+        return "-" if active is None else f"{active:.0f}"
     up, down = units.number(links.get("up")) or 0, units.number(links.get("down")) or 0
     return terminal.paint(f"{up:.0f}!", "red") if down else f"{up:.0f}"
 
@@ -121,8 +130,8 @@ def health(gpu: Gpu, terminal: Terminal) -> str:
     values, by_label = gpu["values"], gpu["by_label"]
     if values.get("up") == 0:
         return terminal.paint("DOES NOT ANSWER", "red")
-    if not values:
-        return terminal.paint("no values", "yellow")
+    if "up" not in values:
+        return terminal.paint("no values", "yellow")  # those that change slowly may be there still
     throttled = by_label.get("throttled", {})
     remap = by_label.get("row_remap", {})
     uncorrected = [v for k, v in by_label.get("ecc_errors_total", {}).items() if k.startswith("uncorrected/") and v]

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from hwinfod.ctl import units
 from hwinfod.ctl.chart import chart
-from hwinfod.ctl.failures import FAILED, OK, Failure
+from hwinfod.ctl.commands import _facts
+from hwinfod.ctl.failures import FAILED, OK, USAGE, Failure, naming
 from hwinfod.ctl.output import write_json
 from hwinfod.ctl.span import parse_span
 from hwinfod.ctl.terminal import printable
@@ -26,12 +27,17 @@ _MARGIN = 12  # room for the numbers at the left
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("metric", metavar="METRIC")
-    parser.add_argument("labels", nargs="*", metavar="LABEL=VALUE", help="only series with these labels; globs work")
+    parser.add_argument(
+        "labels", nargs="*", default=[], metavar="LABEL=VALUE", help="only series with these labels; globs work"
+    )
     parser.add_argument("--since", type=parse_span, default=900.0, metavar="TIME", help="15m (default), 2h, 1d")
     parser.add_argument("--step", type=parse_span, default=None, metavar="TIME", help="one point for so much time")
 
 
 def run(client: Client, options: argparse.Namespace, terminal: Terminal) -> int:
+    for label in options.labels:
+        if label.find("=") < 1:
+            raise Failure(f"{printable(label)} is no LABEL=VALUE", "such as device=sda", USAGE)
     width = max(20, min(terminal.width, 200) - _MARGIN)
     step = options.step or max(1.0, options.since / width)
     now = client.get("/v1/status")["time_seconds"]
@@ -42,11 +48,14 @@ def run(client: Client, options: argparse.Namespace, terminal: Terminal) -> int:
         "end": str(now),
         "step": str(step),
     }
-    history: SeriesHistory = client.get("/v1/series", query)
+    with naming(options.metric):
+        history: SeriesHistory = client.get("/v1/series", query)
     if options.json:
         write_json(terminal, history)
         return OK
     if not any(series["points"] for series in history["series"]):
+        if history["kind"] == _facts.KIND:
+            raise _facts.no_series(next(m for m in client.get("/v1/metrics")["metrics"] if m["name"] == options.metric))
         raise Failure(f"nothing recorded of {printable(options.metric)} in that time", "hwinfoctl metrics", FAILED)
     shown = [series for series in history["series"] if series["points"]]
     for series in shown[:_MOST_CHARTS]:

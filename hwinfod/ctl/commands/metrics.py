@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hwinfod.ctl.commands import _facts
 from hwinfod.ctl.commands.show import value_text
 from hwinfod.ctl.failures import OK, Failure
 from hwinfod.ctl.output import write_json
@@ -41,11 +42,14 @@ def run(client: Client, options: argparse.Namespace, terminal: Terminal) -> int:
 def _values(client: Client, options: argparse.Namespace, terminal: Terminal) -> int:
     document = client.get("/v1/samples", {"name": options.glob})
     if not document["samples"]:
-        raise Failure(f"no metric matches {printable(options.glob)}", "hwinfoctl metrics lists them")
+        catalog = _catalog(client)
+        if options.glob in catalog and catalog[options.glob]["kind"] == _facts.KIND:
+            raise _facts.no_series(catalog[options.glob])
+        raise Failure(f"no metric with a value matches {printable(options.glob)}", _hint(catalog, options.glob))
     if options.json:
         write_json(terminal, document)
         return OK
-    catalog: dict[str, MetricRecord] = {m["name"]: m for m in client.get("/v1/metrics")["metrics"]}
+    catalog = _catalog(client)
     rows = []
     for sample in document["samples"]:
         labels = ",".join(f'{name}="{printable(value)}"' for name, value in sample["labels"].items())
@@ -54,3 +58,14 @@ def _values(client: Client, options: argparse.Namespace, terminal: Terminal) -> 
     for line in columns(rows, right=frozenset({1})):
         terminal.write(line)
     return OK
+
+
+def _catalog(client: Client) -> dict[str, MetricRecord]:
+    return {metric["name"]: metric for metric in client.get("/v1/metrics")["metrics"]}
+
+
+def _hint(known: dict[str, MetricRecord], glob: str) -> str:
+    """A word without a star matches whole names only."""
+    if "*" not in glob and any(glob in name for name in known):
+        return f"did you mean '*{printable(glob)}*'?"
+    return "hwinfoctl metrics lists them"

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from hwinfod.ctl import units
-from hwinfod.ctl.commands import _rdma_device
-from hwinfod.ctl.failures import OK
+from hwinfod.ctl.commands import _command_column, _rdma_device
+from hwinfod.ctl.failures import OK, naming
 from hwinfod.ctl.output import write_json
-from hwinfod.ctl.terminal import columns, printable
+from hwinfod.ctl.terminal import columns, printable, visible_length
 
 if TYPE_CHECKING:
     import argparse
@@ -28,17 +28,19 @@ Rates = dict[tuple[str, str], float]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("device", nargs="?", default="", metavar="DEVICE", help="one device: mlx5_0, or its id")
+    _command_column.add_arguments(parser)
 
 
 def run(client: Client, options: argparse.Namespace, terminal: Terminal) -> int:
     if options.device:
         path = f"/v1/rdma/{quote(options.device, safe='')}"
-        device: RdmaDevice = client.get(path)
-        resources: RdmaResources = client.get(f"{path}/resources")
+        with naming(f"rdma {options.device}"):
+            device: RdmaDevice = client.get(path)
+            resources: RdmaResources = client.get(f"{path}/resources", _command_column.QUERY)
         if options.json:
             write_json(terminal, {**device, "holders": resources})
         else:
-            for line in _rdma_device.screen(device, resources, terminal):
+            for line in _rdma_device.screen(device, resources, terminal, wide=options.wide):
                 terminal.write(line)
         return OK
     document: RdmaDevices = client.get("/v1/rdma")
@@ -54,12 +56,16 @@ def _lines(client: Client, document: RdmaDevices, terminal: Terminal) -> list[st
     if not document["devices"]:
         return ["no RDMA devices"]
     received, sent = _rates(client, _RECEIVE), _rates(client, _TRANSMIT)
-    rows = [["PORT", "STATE", "RATE", "RECEIVE", "TRANSMIT", "ERRORS", "1H", "LINK LOST", "1H", "QPS", "HELD BY"]]
+    rows = [["PORT", "STATE", "RATE", "RECEIVE", "TRANSMIT", "ERRORS", "1H", "LOST", "1H", "QPS", "HELD BY"]]
     for device in document["devices"]:
         held = _held(client, device) if device["status"] == "present" else ""
         rows += [_row(device, port, received, sent, held, terminal) for port in device["ports"]]
-    head, *body = columns(rows, right=frozenset({2, 3, 4, 5, 6, 7, 8, 9}))
-    lines = [terminal.paint(head, "dim"), *body]
+    right = frozenset({2, 3, 4, 5, 6, 7, 8, 9})
+    below: list[list[str]] = [[] for _ in rows[1:]]
+    if max(map(visible_length, columns(rows, right=right))) > terminal.width:
+        below = _rdma_device.move_below(rows, "held by", terminal.width)
+    head, *body = columns(rows, right=right)
+    lines = [terminal.paint(head, "dim"), *_rdma_device.with_below(body, below)]
     if document["netns_mode"] == "exclusive":
         lines.append("network namespaces have devices of their own: one that moved into a container is not seen here")
     return lines

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hwinfod.ctl import units
+from hwinfod.ctl.commands import _facts
 from hwinfod.ctl.failures import OK, USAGE, Failure
 from hwinfod.ctl.output import write_json
 from hwinfod.ctl.terminal import columns, printable
@@ -44,6 +45,10 @@ def run(client: Client, options: argparse.Namespace, terminal: Terminal) -> int:
     catalog = {metric["name"]: metric for metric in client.get("/v1/metrics")["metrics"]}
     for line in layout(document["samples"], catalog, terminal):
         terminal.write(line)
+    if not document["samples"] and collector["state"] == "ok":
+        kinds = {metric["kind"] for metric in catalog.values() if metric["collector"] == options.collector}
+        what = "facts alone: hwinfoctl devices" if kinds == {_facts.KIND} else "no values now"
+        terminal.write(f"{options.collector}: {collector['state']}: {what}")
     if not options.all:
         hidden = sum(len(table) for table in _hidden(client, options.collector, document["samples"]))
         if hidden:

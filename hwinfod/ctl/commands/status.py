@@ -6,10 +6,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hwinfod.ctl import units
+from hwinfod.ctl.commands import _status_owners, _status_problems
 from hwinfod.ctl.failures import OK, UNHEALTHY
 from hwinfod.ctl.output import write_json
 from hwinfod.ctl.samples import Latest
-from hwinfod.ctl.terminal import printable
+from hwinfod.ctl.terminal import printable, visible_length
 
 if TYPE_CHECKING:
     import argparse
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from hwinfod.ctl.client import Client
     from hwinfod.ctl.terminal import Terminal
     from hwinfod.wire import Samples, SeriesHistory, Status
+    from hwinfod.wire_owners import Owners
 
 _STYLES = {"ok": ("green", "bold"), "warning": ("yellow", "bold"), "critical": ("red", "bold")}
 _RATES = tuple(
@@ -25,7 +27,9 @@ _RATES = tuple(
     for stem in ("hw_network", "hw_rdma_port")
     for direction in ("receive", "transmit")
 )
-_TAGS = {"critical": ("CRIT", "red"), "warning": ("warn", "yellow"), "info": ("note", "cyan")}
+# What is not among the default metrics, and on this screen.
+_BESIDE = ("hw_pressure_some_ratio", "hw_temperature_celsius")
+_OWNED = ("hw_gpu_up", "hw_rdma_port_up")  # what somebody may hold
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,28 +42,38 @@ def run(client: Client, options: argparse.Namespace, terminal: Terminal) -> int:
     if options.json:
         write_json(terminal, status)
         return code
-    samples: Samples = client.get("/v1/samples", {"level": "standard"})
-    latest = Latest(samples["samples"])
-    rates = {name: _rate(client, name, status["time_seconds"]) for name in _RATES if latest.all(name)}
-    for line in screen(status, latest, rates, terminal):
+    queries = [{"level": "standard"}, *({"name": name} for name in _BESIDE)]
+    answers: list[Samples] = [client.get("/v1/samples", query) for query in queries]
+    latest = Latest(sample for answer in answers for sample in answer["samples"])
+    measured = {name: _rate(client, name, status["time_seconds"]) for name in _RATES if latest.all(name)}
+    rates = {name: rate for name, rate in measured.items() if rate is not None}
+    owners: Owners | None = client.get("/v1/owners") if any(map(latest.all, _OWNED)) else None
+    for line in screen(status, latest, rates, terminal, owners):
         terminal.write(line)
     return code
 
 
-def _rate(client: Client, metric: str, now: float) -> float:
-    """What a counter grew by a second over the last ten, all its series together."""
+def _rate(client: Client, metric: str, now: float) -> float | None:
+    """What a counter grew by a second over the last ten, all its series together; None before the second sample."""
     query = {"name": metric, "start": str(now - 10), "end": str(now), "step": "10"}
     history: SeriesHistory = client.get("/v1/series", query)
     means = (units.number(series["points"][-1][2]) for series in history["series"] if series["points"])
-    return sum(mean for mean in means if mean is not None)
+    known = [mean for mean in means if mean is not None]
+    return sum(known) if known else None
 
 
-def screen(status: Status, latest: Latest, rates: Mapping[str, float], terminal: Terminal) -> list[str]:
+def screen(
+    status: Status, latest: Latest, rates: Mapping[str, float], terminal: Terminal, owners: Owners | None
+) -> list[str]:
     """The lines, most urgent first."""
     lines = [_headline(status, terminal)]
-    lines += _problems(status, terminal)
+    lines += _status_problems.lines(status["problems"], terminal)
+    tag, style = _status_problems.TAGS["info"]
+    notes = _status_owners.notes(owners) if owners else []
+    lines += [f"{terminal.paint(tag, style)}  {note}{terminal.paint('  > hwinfoctl owners', 'dim')}" for note in notes]
+    who = _status_owners.who(owners, terminal.width - 6) if owners else ""
     lines += [
-        f"{terminal.paint(f'{name:<4}', 'bold')}  {text}" for name, text in _figures(status, latest, rates) if text
+        f"{terminal.paint(f'{name:<4}', 'bold')}  {text}" for name, text in _figures(status, latest, rates, who) if text
     ]
     lines += _next(status, terminal)
     return lines
@@ -69,26 +83,20 @@ def _headline(status: Status, terminal: Terminal) -> str:
     counts = {s: sum(p["severity"] == s for p in status["problems"]) for s in ("critical", "warning")}
     words = [f"{name.upper()} {n}" for name, n in counts.items() if n] or ["OK"]
     state = terminal.paint("  ".join(words), *_STYLES[status["state"]])
-    parts = [terminal.paint(printable(status["hostname"]), "bold"), state]
-    parts += [printable(part) for part in (status["operating_system"], status["kernel"]) if part]
-    parts.append(f"up {units.duration(status['uptime_seconds'])}")
-    parts.append(units.clock(status["time_seconds"], "%H:%M:%S %Z"))
-    return "  ".join(parts)
+    name = terminal.paint(printable(status["hostname"]), "bold")
+    system = [printable(part) for part in (status["operating_system"], status["kernel"]) if part]
+    up = f"up {units.duration(status['uptime_seconds'])}"
+    now = units.clock(status["time_seconds"], "%H:%M:%S %Z")
+    while len(system) > 1 and visible_length("  ".join([name, state, *system, up, now])) > terminal.width:
+        system.pop()
+    return "  ".join([name, state, *system, up, now])
 
 
-def _problems(status: Status, terminal: Terminal) -> list[str]:
-    lines = []
-    for problem in status["problems"]:
-        tag, style = _TAGS[problem["severity"]]
-        remedy = f"  > {problem['remedy']}" if problem["remedy"] else ""
-        lines.append(f"{terminal.paint(tag, style)}  {printable(problem['text'])}{terminal.paint(remedy, 'dim')}")
-    return lines
-
-
-def _figures(status: Status, latest: Latest, rates: Mapping[str, float]) -> list[tuple[str, str]]:
+def _figures(status: Status, latest: Latest, rates: Mapping[str, float], who: str) -> list[tuple[str, str]]:
     return [
         ("GPU", _gpus(latest)),
         ("RDMA", _ports("hw_rdma_port", latest, rates)),
+        ("WHO", who),
         ("CPU", _cpu(latest)),
         ("MEM", _memory(latest)),
         ("DISK", _disks(latest)),
@@ -126,8 +134,8 @@ def _memory(latest: Latest) -> str:
         return ""
     parts = [f"{units.size(total - available)} of {units.size(total)}"]
     swap, used = latest.value("hw_swap_limit_bytes"), latest.value("hw_swap_usage_bytes")
-    if swap:
-        parts.append(f"swap {units.size(used or 0)} of {units.size(swap)}")
+    if swap and used is not None:
+        parts.append(f"swap {units.size(used)} of {units.size(swap)}")
     return _joined(parts)
 
 
@@ -163,9 +171,9 @@ def _gpus(latest: Latest) -> str:
     parts = [f"{sum(up):.0f}/{len(up)} up"]
     if used:
         parts.append(f"{sum(value > 0.05 for value in used)} busy   util {sum(used) / len(used) * 100:.0f} %")
-    total = sum(latest.values("hw_gpu_memory_limit_bytes"))
+    total, memory = sum(latest.values("hw_gpu_memory_limit_bytes")), latest.values("hw_gpu_memory_usage_bytes")
     if total:
-        parts.append(f"mem {units.size(sum(latest.values('hw_gpu_memory_usage_bytes')))} of {units.size(total)}")
+        parts.append(f"mem {units.size(sum(memory))} of {units.size(total)}" if memory else f"mem {units.size(total)}")
     watts = latest.values("hw_gpu_power_watts")
     if watts:
         parts.append(units.decimal(sum(watts), "W"))

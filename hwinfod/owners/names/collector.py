@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: MIT
-"""Names of containers and pods, read from disk on a lane of their own and handed over as one snapshot: `host.names`."""
+"""Names of containers and pods, read from disk on a lane of their own and handed over as one snapshot: `host.names`.
+The bundles that have the names have what the runtime gave, too: `host.allocations`."""
 
 from __future__ import annotations
 
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from hwinfod.core.allocation import Allocation, Allocations
 from hwinfod.core.collector import Collector, beat
 from hwinfod.core.metric import Kind, Level, Metric
 from hwinfod.core.owner import ContainerName, Names
 from hwinfod.errors import ParseError
+from hwinfod.owners.allocated import given
 from hwinfod.owners.names import logs
 from hwinfod.owners.names.bundles import BundleWatch, name_of
 from hwinfod.sources.oci_bundle import read_storage_names
@@ -35,6 +38,7 @@ class OwnerNames(Collector):
     def open(self) -> None:
         self.watch = BundleWatch(self.roots)
         self.bundles: dict[str, ContainerName] = {}
+        self.given: dict[str, Allocation] = {}
         self.counts = self.table.bind_columns([(CONTAINER_NAMES, ("logs",)), (CONTAINER_NAMES, ("bundles",))])
 
     @beat(seconds=10)
@@ -47,20 +51,27 @@ class OwnerNames(Collector):
         names = Names((*containers, *self.bundles.values()), tuple(pods), _blind(changes.refused))
         if names != self.host.names.current.get(self.name):
             self.host.names.publish(self.name, names)
+        now = self.host.clock.boottime_ns()
+        self.host.allocations.publish(given.SOURCE, Allocations(now, tuple(self.given.values())))
         self.counts.set((len(pods) + len(containers), len(self.bundles)))
 
     def close(self) -> None:
         self.host.names.withdraw(self.name)
+        self.host.allocations.withdraw(given.SOURCE)
 
     def _keep(self, changes: BundleChanges) -> None:
         for container_id in changes.gone:
             self.bundles.pop(container_id, None)
+            self.given.pop(container_id, None)
         stored = self._storage_names(changes)
         for bundle, spec in changes.new:
             name = name_of(bundle, spec)
             if not (name.container or name.pod):  # Podman writes no name into the bundle, Docker keeps its own
                 name = name._replace(container=stored.get(bundle.container_id, ""))
             self.bundles[bundle.container_id] = name
+            allocation = given.allocation_of(bundle, spec, name, self.roots)
+            if allocation is not None:
+                self.given[bundle.container_id] = allocation
 
     def _storage_names(self, changes: BundleChanges) -> dict[str, str]:
         """Of Podman's containers; the file is large, and read only where a bundle came that may be Podman's."""

@@ -12,6 +12,8 @@ from hwinfod.owners.rules.segments import before, is_number, is_uuid, unescape
 _SLUID_LENGTH = 14
 _SLUID_DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: slurm src/common/sluid.c
 _UUID_LENGTH = 36
+_NOMAD_PARTITIONS = ("share.slice", "reserve.slice")
+_GRID_ENGINES = ("UGE", "AGE", "SGE", "sge")
 
 
 def job(segments: list[str], position: int) -> Owner | None:
@@ -27,6 +29,10 @@ def job(segments: list[str], position: int) -> Owner | None:
         return _htcondor(segment, before(segments, position))
     if segment.startswith("oar-u"):
         return _oar(segment)
+    if segment.startswith("container_"):
+        return _yarn(segment)
+    if segment.endswith(".scope") and "-jobs" in before(segments, position):
+        return _gridware(segment, before(segments, position))
     if segment[8:9] == "-" and is_uuid(segment[:_UUID_LENGTH]):
         return _nomad(segments, position)
     return _by_parent(segment, before(segments, position), before(segments, position, 2))
@@ -86,9 +92,11 @@ def _oar(segment: str) -> Owner | None:
 
 
 def _nomad(segments: list[str], position: int) -> Owner | None:
-    """v2: nomad.slice/{share,reserve}.slice/ALLOCATION.TASK.scope; v1: nomad/ALLOCATION.TASK. With the Docker
-    driver only Docker's path shows. Source: nomad client/lib/cgroupslib/editor.go."""
-    if not any(name.startswith("nomad") for name in segments[max(0, position - 2) : position]):
+    """v2: nomad.slice/{share,reserve}.slice/ALLOCATION.TASK.scope, where nomad.slice may be called otherwise
+    (cgroup_parent); v1: nomad/ALLOCATION.TASK. With the Docker driver only Docker's path shows.
+    Source: nomad client/lib/cgroupslib/{editor,partition}.go."""
+    above = segments[max(0, position - 2) : position]
+    if not any(name.startswith("nomad") or name in _NOMAD_PARTITIONS for name in above):
         return None
     segment = segments[position]
     task = segment[_UUID_LENGTH:].removesuffix(".scope")
@@ -97,10 +105,35 @@ def _nomad(segments: list[str], position: int) -> Owner | None:
     return Owner(JOB, "nomad", job_id=segment[:_UUID_LENGTH], step=task[1:] or None)
 
 
+def _yarn(segment: str) -> Owner | None:
+    """container_[eEPOCH_]TIMESTAMP_APPLICATION_ATTEMPT_CONTAINER, below a directory that the administrator names.
+    Source: hadoop ContainerId.toString(), yarn.nodemanager.linux-container-executor.cgroups.hierarchy."""
+    numbers = segment.split("_")[1:]
+    if numbers[0][:1] == "e":
+        numbers[0] = numbers[0][1:]
+        numbers = numbers if len(numbers) == 5 else []
+    known = len(numbers) in (4, 5) and all(is_number(number) for number in numbers)
+    return Owner(JOB, "yarn", job_id=segment) if known else None
+
+
+def _gridware(segment: str, parent: str) -> Owner | None:
+    """TOP-jobs[-JOB[.TASK]].slice/TOP.JOB[.TASK][{.,-}RANK.HOST | .master].scope, where TOP is ocs and a port.
+    Source: hpc-gridware/clusterscheduler, ocs::Job::job_get_systemd_slice_and_scope()."""
+    top = parent.partition("-jobs")[0] + "."
+    if not segment.startswith(top):
+        return None
+    parts = segment[len(top) : -len(".scope")].split(".")
+    number, rank, _ = parts[0].partition("-")
+    if not is_number(number):
+        return None
+    is_array = not rank and len(parts) > 1 and is_number(parts[1])
+    return Owner(JOB, "gridengine", job_id=f"{number}.{parts[1]}" if is_array else number)
+
+
 def _by_parent(segment: str, parent: str, grandparent: str) -> Owner | None:
     """The schedulers that own a directory and put jobs right below it."""
     if parent in ("jobid", "jobs"):
-        return Owner(JOB, "pbs", job_id=segment) if grandparent.startswith("pbs") else None
+        return _pbs(segment, parent, grandparent)
     if parent in ("pbspro", "pbs_jobs", "torque"):
         runtime = "torque" if parent == "torque" else "pbs"
         return Owner(JOB, runtime, job_id=segment) if segment[0].isdigit() else None
@@ -111,11 +144,17 @@ def _by_parent(segment: str, parent: str, grandparent: str) -> Owner | None:
     if grandparent == "lsf" and segment.startswith("job."):  # lsf/CLUSTER/job.ID.PID.TIME
         identifier = segment[4:].partition(".")[0]
         return Owner(JOB, "lsf", job_id=identifier) if identifier else None
-    if parent in ("UGE", "AGE", "SGE"):
+    if parent in _GRID_ENGINES:
         return Owner(JOB, "gridengine", job_id=segment) if segment[:1].isdigit() else None
     if parent == "oar":  # v1: oar/USER_JOB
         user, _, identifier = segment.rpartition("_")
         return Owner(JOB, "oar", job_id=identifier, user=user or None) if is_number(identifier) else None
-    if parent == "hadoop-yarn" and segment.startswith("container_"):
-        return Owner(JOB, "yarn", job_id=segment)
     return None
+
+
+def _pbs(segment: str, parent: str, grandparent: str) -> Owner | None:
+    """PREFIX.service/jobid/JOB on v1, PREFIX.service/jobs/JOB on v2; the prefix is pbs_jobs unless the hook's
+    cgroup_prefix says otherwise. "jobid" alone is telling, "jobs" is not. Source: openpbs pbs_cgroups.PY."""
+    own = grandparent.startswith("pbs")
+    other = parent == "jobid" and grandparent.endswith(".service") and segment[0].isdigit()
+    return Owner(JOB, "pbs", job_id=segment) if own or other else None

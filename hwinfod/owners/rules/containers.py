@@ -14,6 +14,8 @@ _ID_LENGTH = 64
 _BUILD_ID_LENGTH = 25
 _SCOPE = ".scope"
 
+# Without a manager they make <runtime>-<id>.scope of whatever id they were told.
+_ALONE = ("runc", "crun", "youki")
 _RUNTIME_OF_PREFIX = {
     "containerd": "containerd",
     "cri-containerd": "containerd",
@@ -25,21 +27,21 @@ _RUNTIME_OF_PREFIX = {
     "kata": "kata",
     "libpod": "podman",
     "libpod-payload": "podman",  # podman run --cgroups=split, quadlets
-    "runc": "runc",
-    "crun": "crun",
-}
+} | {runtime: runtime for runtime in _ALONE}
 _RUNTIME_OF_PARENT = {
     "actions_job": "docker",  # GitHub Actions' own --cgroup-parent
     "containerd": "containerd",
     "default": "containerd",  # containerd's cgroupfs layout is /<namespace>/<id>
     "docker": "docker",
     "ecs": "docker",
+    "ecstasks": "docker",
     "isulad": "isulad",
     "k8s.io": "containerd",
     "kata_overhead": "kata",
     "moby": "docker",
 }
 _PARENTS_SEEN = 3
+_GARDEN_CLASSES = ("good", "bad")  # of those that use their share of the CPU, and more: guardian rundmc/cgroups
 
 
 def container(segments: list[str], position: int) -> Owner | None:
@@ -83,14 +85,24 @@ def short_container(segments: list[str], position: int) -> Owner | None:
         identifier = segment[len("docker-") : -len(_SCOPE)]
         known = segment.endswith(_SCOPE) and len(identifier) == _BUILD_ID_LENGTH and identifier.isalnum()
         return Owner(CONTAINER, "buildkit", identifier) if known else None
-    if parent == "garden":  # Cloud Foundry, Concourse
-        return Owner(CONTAINER, "garden", segment)
+    if parent == "default" and position == 1:  # containerd by hand (ctr run), as in _RUNTIME_OF_PARENT
+        return Owner(CONTAINER, "containerd", segment)
+    if _is_garden(parent) or (parent in _GARDEN_CLASSES and _is_garden(before(segments, position, 2))):
+        return None if segment in _GARDEN_CLASSES else Owner(CONTAINER, "garden", segment)
     if parent == "mesos" and is_uuid(segment):
         return Owner(CONTAINER, "mesos", segment)
     if before(segments, position, 2) == "ecs":  # Fargate 1.4: <task, 32 hex digits>-<number>
         task, _, number = segment.partition("-")
         return Owner(CONTAINER, "docker", segment) if is_hex(task) and is_number(number) else None
+    program, _, name = segment.partition("-")
+    if program in _ALONE and len(name) > len(_SCOPE) and name.endswith(_SCOPE):
+        return Owner(CONTAINER, program, name[: -len(_SCOPE)])
     if segment.startswith(("apptainer-", "singularity-")):  # apptainer run --cpus …: <program>-<pid>.scope
-        program, _, number = segment.removesuffix(_SCOPE).partition("-")
+        number = name.removesuffix(_SCOPE)
         return Owner(CONTAINER, program, number) if is_number(number) else None
     return None
+
+
+def _is_garden(name: str) -> bool:
+    """Cloud Foundry and Concourse: garden, or garden-TAG."""
+    return name == "garden" or name.startswith("garden-")

@@ -12,7 +12,7 @@ from hwinfod.owners.rules.segments import before, is_number, unescape
 
 _SCOPE = ".scope"
 _PAYLOAD = "lxc.payload."
-# libvirt's drivers as virSystemdMakeScopeName() writes them: machine-<driver>-<id>-<name>.scope
+# libvirt's drivers as virDomainDriverGenerateMachineName() writes them: machine-<driver>-<id>-<name>.scope
 _KIND_OF_DRIVER = {"qemu": VM, "ch": VM, "xen": VM, "lxc": CONTAINER}
 
 
@@ -48,6 +48,8 @@ def _of_scope(segment: str) -> Owner | None:
 
 def _of_libvirt(name: str) -> Owner | None:
     driver, _, rest = name.partition("-")
+    if rest.startswith("embed-"):  # a program that has the driver in itself: 8 digits of its root directory's hash
+        rest = rest[len("embed-") :].partition("-")[2]
     number, _, domain = rest.partition("-")
     kind = _KIND_OF_DRIVER.get(driver)
     return Owner(kind, "libvirt", domain) if kind and domain and is_number(number) else None
@@ -71,6 +73,6 @@ def _virtual(segments: list[str], position: int, parent: str) -> Owner | None:
     if parent == "qemu.slice" and segment.endswith(_SCOPE):  # Proxmox VE
         number = segment[: -len(_SCOPE)]
         return Owner(VM, "qemu", number) if is_number(number) else None
-    if parent == "firecracker":  # the jailer
+    if parent == "firecracker" or parent.startswith("firecracker-v"):  # the jailer, by its file's name
         return Owner(VM, "firecracker", segment)
     return None

@@ -42,6 +42,17 @@ def _spell_out(name: str) -> tuple[str, ...]:
     return (name,)
 
 
+def above(path: str, position: int) -> str:
+    """The cgroup above the one whose name is, or begins, the segment at a position of `split`."""
+    names = [name for name in path.split("/") if name not in _NOT_NAMES]
+    count = 0
+    for depth, name in enumerate(names):
+        count += len(_spell_out(name))
+        if count > position:
+            return "".join(f"/{name}" for name in names[:depth])
+    return ""
+
+
 def unescape(name: str) -> str:
     r"""A name as it was before systemd escaped it: `\x2d` is "-". A name whose unescaped form would not be
     printable UTF-8 stays escaped. Source: systemd.unit(5), "String escaping for inclusion in unit names"."""

@@ -8,50 +8,55 @@ gone has used what it used, and a counter that starts anew adds what it counts f
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from hwinfod.owners.budget import add_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable
 
-    from hwinfod.core.codec import Value
+    from hwinfod.owners.budget import Labels
 
-Labels = tuple[str, ...]
 Figures = tuple["int | None", ...]
 
 
-class Sums(NamedTuple):
-    """Of one owner: counters, and gauges as they are now. None where no cgroup told."""
+@dataclass(slots=True)
+class Sums:
+    """Of one owner: counters, and gauges as they are now. None where no cgroup told. `members` are the counters of each
+    cgroup as they were in the latest pass, `before` in the one before it."""
 
     counters: list[int | None]
     gauges: list[int | None]
+    members: dict[Hashable, Figures] = field(default_factory=dict, compare=False)
+    before: dict[Hashable, Figures] = field(default_factory=dict, compare=False)
 
 
 class Accounts:
     """The owners of one table. For one thread."""
 
     def __init__(self) -> None:
-        self._totals: dict[Labels, list[int | None]] = {}
-        self._last: dict[Labels, dict[Hashable, Figures]] = {}
+        self._sums: dict[Labels, Sums] = {}
 
     def update(self, readings: Iterable[tuple[Labels, Hashable, Figures, Figures]]) -> dict[Labels, Sums]:
-        """The sums after one more pass over all (labels, cgroup, counters, gauges). An owner without a cgroup in
-        this pass is forgotten."""
+        """The sums after one more pass over all (labels, cgroup, counters, gauges): good until the next one. An owner
+        without a cgroup in this pass is forgotten."""
+        last = self._sums
         sums: dict[Labels, Sums] = {}
-        last: dict[Labels, dict[Hashable, Figures]] = {}
         for labels, member, counters, gauges in readings:
             known = sums.get(labels)
             if known is None:
-                totals = self._totals.get(labels) or [None] * len(counters)
-                sums[labels] = Sums(totals, list(gauges))
+                known = sums[labels] = last.get(labels) or Sums([None] * len(counters), [])
+                known.before, known.members = known.members, {}
+                known.gauges = list(gauges)
             else:
-                totals = known.counters
-                known.gauges[:] = map(_plus, known.gauges, gauges)
-            before = self._last.get(labels, {}).get(member)
+                known.gauges = add_rows(known.gauges, gauges)
+            before = known.before.get(member)
             if counters != before:
-                totals[:] = map(_grown, totals, counters, before or (None,) * len(counters))
-            last.setdefault(labels, {})[member] = counters
-        self._totals = {labels: found.counters for labels, found in sums.items()}
-        self._last = last
+                known.counters[:] = map(_grown, known.counters, counters, before or (None,) * len(counters))
+            known.members[member] = counters
+        self._sums = sums
         return sums
 
 
@@ -60,31 +65,3 @@ def _grown(total: int | None, now: int | None, before: int | None) -> int | None
         return total
     step = now - before if before is not None and now >= before else now
     return step if total is None else total + step
-
-
-def _plus(one: int | None, other: int | None) -> int | None:
-    return one if other is None else other if one is None else one + other
-
-
-class Budget:
-    """Which owners have series. Counters are there for all or, beyond the budget, for none: a counter that leaves and
-    comes back breaks every rate. They come back when a tenth of the budget is free."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self.is_over = False
-        self.dropped = 0
-
-    def choose(self, since: Mapping[Labels, float]) -> list[Labels]:
-        """The owners that keep gauges of their own: the oldest, so that nobody's series come and go."""
-        self.is_over = len(since) > (self._most * 9 // 10 if self.is_over else self._most)
-        self.dropped = max(0, len(since) - self._most)
-        return sorted(since, key=lambda labels: (since[labels], labels))[: self._most]
-
-
-def fold(rest: Sequence[Sums]) -> list[Value]:
-    """The gauges of all others together."""
-    folded: list[int | None] = list(rest[0].gauges)
-    for sums in rest[1:]:
-        folded[:] = map(_plus, folded, sums.gauges)
-    return list(folded)

@@ -1,131 +1,139 @@
 # SPDX-License-Identifier: MIT
-"""One cgroup's figures, out of whichever hierarchy has its controller. Descriptors are kept while it lives."""
+"""One cgroup: whose it is, and its figures out of whichever hierarchy has the controller."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from itertools import chain
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-from hwinfod.errors import ReadError
-from hwinfod.owners.usage.families import RESOURCES
-from hwinfod.sources.cgroup_stat import parse_blkio, parse_figure, parse_io, parse_limit, parse_value
-from hwinfod.sources.files import Attribute
-from hwinfod.sources.proc_pressure import parse_some_microseconds
+from hwinfod.core.account import Account
+from hwinfod.owners.identity import POD
+from hwinfod.owners.naming import id_of
+from hwinfod.owners.usage.families import DETAIL, MAIN, NETWORK, RDMA
+from hwinfod.owners.usage.figures import open_rdma
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Sequence
 
+    from hwinfod.owners.budget import Labels
     from hwinfod.owners.identity import Owner
-    from hwinfod.owners.usage.accounts import Figures, Labels
-    from hwinfod.sources.cgroup_stat import DeviceBytes
+    from hwinfod.owners.names.book import NameBook
+    from hwinfod.owners.usage.accounts import Figures
+    from hwinfod.owners.usage.figures import Source
+    from hwinfod.owners.usage.kept_file import KeptFile
+    from hwinfod.sources.cgroup_stat import RdmaObjects
     from hwinfod.sources.cgroupfs import Hierarchies
 
-T = TypeVar("T")
-# By controller: the file of v2, the controller and the file of v1.
-_FILES = {
-    "cpu": ("cpu.stat", "cpuacct", "cpuacct.usage"),
-    "throttle": ("cpu.stat", "cpu", "cpu.stat"),
-    "memory": ("memory.current", "memory", "memory.usage_in_bytes"),
-    "memory_stat": ("memory.stat", "memory", "memory.stat"),
-    "peak": ("memory.peak", "memory", "memory.max_usage_in_bytes"),
-    "limit": ("memory.max", "memory", "memory.limit_in_bytes"),
-    "oom": ("memory.events", "memory", "memory.oom_control"),
-    "io": ("io.stat", "blkio", "blkio.throttle.io_service_bytes_recursive"),
-    "pids": ("pids.current", "pids", "pids.current"),
-}
-MOST_FILES = len(_FILES) + len(RESOURCES)
+_SAMPLED, _DETAILED = len(MAIN.counters), len(DETAIL.counters)
+_CELLS = (MAIN.cells, DETAIL.cells, NETWORK.cells)
+
+
+class _Table:
+    """The files of one table, opened when they are read first. `figures` are what they said last: the same tuple while
+    they say the same; None before the first time. Slots, here and below: hundreds are walked every few seconds."""
+
+    __slots__ = ("_said", "figures", "files")
+
+    def __init__(self) -> None:
+        self.files: list[KeptFile[Figures]] = []
+        self.figures: Figures | None = None
+        self._said: list[Figures] = []
+
+    def read(self) -> bool:
+        """Whether they say something else. Raises ParseError."""
+        said = [file.value() for file in self.files]
+        if said == self._said:
+            return False
+        self._said = said
+        self.figures = tuple(chain.from_iterable(said))
+        return True
 
 
 class Member:
     """`since` is when it was first seen (monotonic); `is_large` whether it ever used enough to be shown. `labels` are
     those of core.owner.LABELS, `network_labels` those of whom its network belongs to: containers of a pod share it.
-    One that `keeps` has up to `MOST_FILES` descriptors open."""
+    `is_exported`: its series have the levels of their metrics. One that `keeps` has up to figures.MOST_FILES
+    descriptors open while it lives."""
+
+    __slots__ = (
+        "_account", "_detailed", "_hierarchies", "_keeps", "_named", "_network", "_rdma_file", "_sampled", "_traffic",
+        "id", "is_exported", "is_large", "labels", "last_cpu", "network_labels", "owner", "path", "rdma", "since",
+    )  # fmt: skip
 
     def __init__(self, hierarchies: Hierarchies, path: str, owner: Owner, since: float, *, keeps: bool) -> None:
         self.path = path
         self.owner = owner
         self.since = since
         self.is_large = False
+        self.is_exported = False
         self.last_cpu: int | None = None
+        self.id = id_of(owner)
         self.labels: Labels = ()
         self.network_labels: Labels = ()
-        self._keeps = keeps
-        self._legacy: set[str] = set()
+        self.rdma: tuple[RdmaObjects, ...] = ()
+        self._network = ""
+        self._sampled, self._detailed = _Table(), _Table()
+        self._traffic: Figures | None = None
+        self._named = Account(self.id, (), MappingProxyType({}), "", "", (path,))
+        self._account: Account | None = None
         self._hierarchies = hierarchies
-        self._files: dict[str, Attribute | None] = {}
+        self._keeps = keeps
+        self._rdma_file = open_rdma(hierarchies, path, keeps=keeps)
 
-    def usage(self) -> tuple[Figures, Figures]:
-        """Microseconds of processor time and of throttling; bytes of memory."""
-        data = self._read("cpu")
-        if "cpu" in self._legacy:
-            used = None if data is None else parse_figure(data) // 1000
-            held = self._value("throttle", b"throttled_time")
-            throttled = None if held is None else held // 1000
-        else:
-            used, throttled = (None, None) if data is None else (
-                parse_value(data, b"usage_usec"), parse_value(data, b"throttled_usec"),
-            )  # fmt: skip
-        return (used, throttled), (self._parse("memory", parse_figure),)
-
-    def detail(self, is_counted: Callable[[str], bool]) -> tuple[Figures, Figures]:
-        """In the order of families.DETAIL_COUNTERS and DETAIL_GAUGES. `is_counted` says whether the bytes of a block
-        device are counted, or those of what it consists of."""
-        devices = self._parse("io", self._parse_io)
-        counted = None if devices is None else [device for device in devices if is_counted(device.device)]
-        memory = self._read("memory_stat")
-        names = (b"total_rss", b"total_cache") if "memory_stat" in self._legacy else (b"anon", b"file")
-        counters = (
-            self._value("oom", b"oom_kill"),
-            None if counted is None else sum(device.read_bytes for device in counted),
-            None if counted is None else sum(device.written_bytes for device in counted),
-            *map(self._stalled, RESOURCES),
+    def learn(self, book: NameBook) -> None:
+        """Takes its labels from the names that are known now."""
+        owner = self.owner
+        self.labels, identity, _ = book.title_of(owner)
+        self._account = None
+        self._named = self._named._replace(
+            labels=self.labels,
+            identity=identity,
+            user=owner.user or "",
+            territory=id_of(owner.within) if owner.within is not None else "",
         )
-        gauges = (
-            *(None if memory is None else parse_value(memory, name) for name in names),
-            self._parse("peak", parse_figure),
-            self._parse("limit", parse_limit),
-            self._parse("pids", parse_figure),
-        )
-        return counters, gauges
+        if owner.kind == POD and owner.within is None:
+            owner = owner._replace(container_id=None)
+        self.network_labels = book.labels_of(owner)
 
-    def _parse_io(self, data: bytes) -> list[DeviceBytes]:
-        return parse_blkio(data) if "io" in self._legacy else parse_io(data)
+    def usage(self, sources: Sequence[Source]) -> tuple[Figures, Figures]:
+        """Counters and gauges of families.MAIN. Raises ParseError."""
+        figures = self._read(self._sampled, sources)
+        return figures[:_SAMPLED], figures[_SAMPLED:]
 
-    def _value(self, what: str, key: bytes) -> int | None:
-        data = self._read(what)
-        return None if data is None else parse_value(data, key)
+    def detail(self, sources: Sequence[Source]) -> tuple[Figures, Figures]:
+        """Counters and gauges of families.DETAIL; `rdma` is read along with them. Raises ParseError."""
+        rdma = self._rdma_file.value()
+        if rdma is not self.rdma:
+            self.rdma, self._account = rdma, None
+        figures = self._read(self._detailed, sources)
+        return figures[:_DETAILED], figures[_DETAILED:]
 
-    def _parse(self, what: str, parse: Callable[[bytes], T]) -> T | None:
-        data = self._read(what)
-        return None if data is None else parse(data)
+    def take_network(self, network: str, traffic: Figures | None) -> None:
+        """Whose traffic is counted, in the words of core.account.Account, and how much there is of its own."""
+        if network != self._network or traffic != self._traffic:
+            self._network, self._traffic, self._account = network, traffic, None
 
-    def _stalled(self, resource: str) -> int | None:
-        return self._parse(f"{resource}.pressure", parse_some_microseconds)
+    def account(self) -> Account:
+        """Its own, with the figures that were read last: the same one while they are the same."""
+        if self._account is None:
+            tables = (self._sampled.figures, self._detailed.figures, self._traffic)
+            figures = [(cells, told) for cells, told in zip(_CELLS, tables, strict=True) if told is not None]
+            for used in self.rdma:
+                cells = tuple((metric, (used.device,)) for metric, _ in RDMA.gauges)
+                figures.append((cells, (used.handles, used.objects)))
+            self._account = Account(*self._named[:-2], self._network, tuple(figures))
+        return self._account
 
-    def _read(self, what: str) -> bytes | None:
-        """None where this cgroup has no such file: its controller is off. Asked for again with `look_again`."""
-        try:
-            file = self._files[what]
-        except KeyError:
-            file = self._files[what] = self._find(what)
-        if file is None:
-            return None
-        try:
-            data = file.read()
-        except ReadError:
-            file.close()
-            self._files[what] = None
-            return None
-        if not self._keeps:
-            file.close()
-        return data
-
-    def _find(self, what: str) -> Attribute | None:
-        unified, controller, legacy = _FILES.get(what, (what, "", ""))
-        if controller in self._hierarchies.legacy:
-            self._legacy.add(what)
-            return Attribute(f"{self._hierarchies.legacy[controller]}{self.path}/{legacy}")
-        return Attribute(f"{self._hierarchies.unified}{self.path}/{unified}") if self._hierarchies.unified else None
+    def _read(self, table: _Table, sources: Sequence[Source]) -> Figures:
+        if not table.files:
+            table.files = [source.open(self._hierarchies, self.path, keeps=self._keeps) for source in sources]
+        if table.read():
+            self._account = None
+        return table.figures or ()
 
     def look_again(self) -> None:
-        """What was not there may have come: systemd turns controllers on when a neighbour wants one."""
-        self._files = {what: file for what, file in self._files.items() if file is not None}
+        """Asks for the files that were not there."""
+        self._rdma_file.look_again()
+        for file in (*self._sampled.files, *self._detailed.files):
+            file.look_again()

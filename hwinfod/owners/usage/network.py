@@ -16,11 +16,13 @@ from hwinfod.sources.files import link_name, list_directory, read_file, read_opt
 from hwinfod.sources.proc_net_dev import parse_net_dev
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Iterator
+    from collections.abc import Callable, Container, Hashable, Iterable, Iterator
 
     from hwinfod.core.host import RootPaths
-    from hwinfod.owners.usage.accounts import Figures, Labels
+    from hwinfod.owners.budget import Labels
+    from hwinfod.owners.usage.accounts import Figures
     from hwinfod.owners.usage.member import Member
+    from hwinfod.sources.proc_net_dev import InterfaceCounters
 
 _LOOKED_INTO = 32
 _TICKS_TO_LOOK_AGAIN = 12
@@ -49,19 +51,24 @@ class Networks:
     def read(
         self, members: Iterable[Member], skip: Callable[[str, object], None]
     ) -> Iterator[tuple[Labels, Hashable, Figures, Figures]]:
-        """Bytes received and sent, by owner and interface. Of owners that share a namespace the first has it."""
+        """In the order of families.NETWORK, by owner and interface. Of owners that share a namespace the first has it;
+        each is told whose traffic is counted as its own."""
         self._tick += 1
         self.hidden = 0
-        taken = {self._namespace(1)}
+        host = self._namespace(1)
+        taken = {host}
         seats: dict[str, _Seat] = {}
         for member in members:
             if member.owner.kind in (UNIT, SESSION):  # on the host's network, but for a few
                 continue
             seat = seats[member.path] = self._seat(member.path)
-            self.hidden += bool(seat.pid and not seat.namespace)
-            if seat.namespace and seat.namespace not in taken:
+            network = _network(seat, host, taken)
+            self.hidden += network == "hidden"
+            if network == "own":
                 taken.add(seat.namespace)
                 yield from self._interfaces(member, seat, skip)
+            else:
+                member.take_network(network, None)
         self._seats = seats
 
     def _interfaces(
@@ -71,11 +78,12 @@ class Networks:
             interfaces = parse_net_dev(read_file(self._roots.proc(str(seat.pid), "net", "dev")))
         except (ReadError, ParseError) as error:
             skip(f"network of {member.path}", error)
+            member.take_network("own", None)
             return
-        for name, counters in interfaces.items():
-            if name != "lo":
-                amounts = (counters.receive_bytes, counters.transmit_bytes)
-                yield member.network_labels, (seat.namespace, name), amounts, ()
+        readings = {name: _amounts(counters) for name, counters in interfaces.items() if name != "lo"}
+        member.take_network("own", tuple(map(sum, zip(*readings.values(), strict=True))) if readings else None)
+        for name, amounts in readings.items():
+            yield member.network_labels, (seat.namespace, name), amounts, ()
 
     def _seat(self, path: str) -> _Seat:
         """The process that told last time while it is there, in the same namespace; else another one."""
@@ -89,7 +97,7 @@ class Networks:
         return _Seat(pid, self._namespace(pid) if pid else "", self._tick)
 
     def _namespace(self, pid: int) -> str:
-        return link_name(self._roots.proc(str(pid), "ns", "net"))
+        return link_name(f"{self._roots.procfs}/{pid}/ns/net")
 
     def _first_process(self, path: str) -> int:
         """Any process of a cgroup or of those in it: in v2 only leaves have processes."""
@@ -102,3 +110,19 @@ class Networks:
                 below = [f"{directory}/{name}" for name in list_directory(directory)]
                 directories += [d for d in below if os.path.isdir(d)][: _LOOKED_INTO - len(directories)]
         return 0
+
+
+def _network(seat: _Seat, host: str, taken: Container[str]) -> str:
+    """Whose traffic is counted, in the words of core.account.Account."""
+    if not seat.pid:
+        return ""
+    if not seat.namespace:
+        return "hidden"
+    if seat.namespace == host:
+        return "host"
+    return "shared" if seat.namespace in taken else "own"
+
+
+def _amounts(counters: InterfaceCounters) -> tuple[int, ...]:
+    """In the order of families.NETWORK."""
+    return counters.receive_bytes, counters.transmit_bytes, counters.receive_packets, counters.transmit_packets

@@ -9,14 +9,15 @@ pod is its containers, a job all its steps.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from hwinfod.owners.cgroup import resolve_path
-from hwinfod.owners.identity import POD, SESSION, UNIT, Owner, strength
+from hwinfod.owners.identity import POD, SESSION, UNIT, WORKLOAD, Owner, claimed_by, strength
 
 MOST_DIRECTORIES = 10_000
 _DEEPEST = 32
-_WORKLOAD = 3
 _WITHOUT_PROCESSES = (".mount", ".socket", ".swap")
 
 
@@ -28,57 +29,80 @@ class Accounted(NamedTuple):
 
 
 class _Node:
-    """A directory. `state` is its inode and link count: the kernel counts a link for every directory in it."""
+    """A directory. `state` is its inode and link count: the kernel counts a link for every directory in it. `uid` is
+    who may make directories in it, `claimant` who made the outermost workload's, None where that is the host itself."""
 
-    __slots__ = ("children", "is_workload", "owner", "path", "state")
+    __slots__ = ("children", "claimant", "is_workload", "owner", "path", "state", "uid")
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, claimant: int | None = None) -> None:
         self.path = path
-        self.owner = resolve_path(path)
+        self.claimant = claimant
+        owner = resolve_path(path)
+        self.owner = owner if claimant is None else claimed_by(claimant, owner)
         is_bare_pod = self.owner.kind == POD and self.owner.container_id is None
-        self.is_workload = strength(self.owner) == _WORKLOAD and not is_bare_pod
+        self.is_workload = strength(self.owner) == WORKLOAD and not is_bare_pod
         self.state = (0, 0)
+        self.uid = -1
         self.children: dict[str, _Node] = {}
 
 
 class Tree:
     """One hierarchy. A pass costs a stat for each directory and lists only those that changed: kernfs keeps no time
-    of change, but its link count (fs/kernfs/inode.c kernfs_refresh_inode()) and the inodes of the children tell."""
+    of change, but its link count (fs/kernfs/inode.c kernfs_refresh_inode()) and the inodes of the children tell. A
+    pass that is not thorough leaves the workloads themselves alone: one that went shows in the link count of the
+    directory above it, unless another one came in its place."""
 
     def __init__(self, base: str) -> None:
         self._base = base
         self._root = _Node("")
         self._size = 0
         self._visited = 0
+        self._has_changed = True
+        self._found: Mapping[Accounted, Owner] = {}
         self.left_out = 0
 
-    def rescan(self) -> dict[Accounted, Owner]:
-        """The accounted cgroups as they are now. `left_out` counts directories beyond `MOST_DIRECTORIES`."""
+    def rescan(self, *, thorough: bool = True) -> Mapping[Accounted, Owner]:
+        """The accounted cgroups as they are now: the same object while they are the same. `left_out` counts directories
+        beyond `MOST_DIRECTORIES`."""
         self._visited, self.left_out = -1, 0  # the root is none of them
-        self._refresh(self._root, 0)
+        self._refresh(self._root, 0, thorough=thorough)
         self._size = self._visited
-        return {Accounted(node.path, node.state[0]): node.owner for node in _accounted(self._root)}
+        if self._has_changed:
+            self._has_changed = False
+            found = _accounted(self._root)
+            self._found = MappingProxyType({Accounted(node.path, node.state[0]): node.owner for node in found})
+        return self._found
 
-    def _refresh(self, node: _Node, depth: int) -> bool:
+    def _refresh(self, node: _Node, depth: int, *, thorough: bool) -> bool:
         """Whether the directory is still there."""
         try:
             status = os.stat(self._base + node.path)
         except OSError:
             return False
         self._visited += 1
+        node.uid = status.st_uid
         state = (status.st_ino, status.st_nlink)
+        changed = state != node.state
+        if changed:
+            node.state = state
+            self._has_changed = True
         if node.is_workload or depth == _DEEPEST:
-            node.state = state
             return True
-        if state != node.state:
-            node.state = state
+        if changed:
             self._list(node)
-        gone = [name for name, child in node.children.items() if not self._refresh(child, depth + 1)]
+        gone = left_alone = 0
+        for child in node.children.values():
+            if child.is_workload and not (thorough or changed):
+                left_alone += 1
+            elif not self._refresh(child, depth + 1, thorough=thorough):
+                gone += 1
+        self._visited += left_alone
         if gone:  # one went and perhaps another came: the count is as it was
+            self._has_changed = True
             known = set(node.children)
             self._list(node)
             for name in set(node.children) - known:
-                self._refresh(node.children[name], depth + 1)
+                self._refresh(node.children[name], depth + 1, thorough=True)
         return True
 
     def _list(self, node: _Node) -> None:
@@ -88,6 +112,7 @@ class Tree:
         except OSError:
             names = []
         children = {}
+        claimant = self._claimant_below(node)
         for name in sorted(names):
             if name.endswith(_WITHOUT_PROCESSES):
                 continue
@@ -97,8 +122,14 @@ class Tree:
                 node.state = (0, 0)  # to be listed again: there may be room then
                 continue
             self._size += child is None
-            children[name] = child or _Node(f"{node.path}/{name}")
+            children[name] = child or _Node(f"{node.path}/{name}", claimant)
         node.children = children
+
+    def _claimant_below(self, node: _Node) -> int | None:
+        """As sources.cgroupfs.delegate_of() tells: a directory that was given to a user, in whichever slice it is."""
+        if strength(node.owner) == WORKLOAD:
+            return node.claimant
+        return node.uid if node.uid != self._root.uid else None
 
 
 def _accounted(node: _Node) -> list[_Node]:

@@ -5,13 +5,41 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hwinfod.serve.api import baseline, events, gpus, inventory, owners, rdma, samples, status, stream
+from hwinfod.serve.api import (
+    baseline,
+    containers,
+    events,
+    gpus,
+    inventory,
+    open_nodes,
+    owners,
+    processes,
+    rdma,
+    samples,
+    status,
+    stream,
+    topology,
+)
 
 if TYPE_CHECKING:
     from hwinfod.serve.api.context import ApiContext
     from hwinfod.serve.http.router import Router
 
-_SUBJECTS = (inventory, baseline, status, samples, events, stream, owners, rdma, gpus)
+_SUBJECTS = (
+    inventory,
+    baseline,
+    status,
+    samples,
+    events,
+    stream,
+    owners,
+    containers,
+    open_nodes,
+    processes,
+    rdma,
+    gpus,
+    topology,
+)
 
 
 def add_routes(router: Router, api: ApiContext) -> None:

@@ -6,25 +6,30 @@ from __future__ import annotations
 import json
 import math
 import zlib
+from functools import partial
 from typing import TYPE_CHECKING
 
 from hwinfod.errors import UserError
+from hwinfod.serve.aside import Aside
+from hwinfod.serve.command_lines import command_line_of, untold
 from hwinfod.serve.http.messages import Request, Response
 from hwinfod.serve.viewer import Viewer, viewer_of
 from hwinfod.settings.daemon import PRIVACY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
     from hwinfod.core.check import Check
     from hwinfod.core.codec import Value
     from hwinfod.core.host import Host
     from hwinfod.core.series import Series
+    from hwinfod.serve.command_lines import CommandOf, ProcessKey
     from hwinfod.settings import Settings
     from hwinfod.wire import Faces, WireValue
 
 _MOST_BODIES = 64
 _EXACT = 2**53
+COMMAND_LINES = "command_lines"
 
 
 class ApiContext:
@@ -38,6 +43,7 @@ class ApiContext:
         self.settings = settings
         self.faces = faces
         self._own_uid = own_uid
+        self.aside = Aside(host.clock)
         self._bodies: dict[object, tuple[object, Response]] = {}
 
     def viewer(self, request: Request) -> Viewer:
@@ -57,6 +63,40 @@ class ApiContext:
             del self._bodies[next(iter(self._bodies))]
         self._bodies[key] = (version, response)
         return response
+
+    def reply_of_processes(
+        self, request: Request, viewer: Viewer, make: Callable[[CommandOf], Mapping[str, object]]
+    ) -> Response | Awaitable[Response]:
+        """A document that shows processes: with their command lines where the request asks for them and the viewer may
+        see them. `make` may be called twice. Raises UserError."""
+        if flag(request, COMMAND_LINES) and viewer.sees_command_lines:
+            return self._reply_with_command_lines(make)
+        return self.reply(request, viewer, lambda: make(untold))
+
+    async def _reply_with_command_lines(self, make: Callable[[CommandOf], Mapping[str, object]]) -> Response:
+        """What is read is what the document shows, and is not kept."""
+        shown: dict[ProcessKey, None] = {}
+
+        def note(pid: int, start_time_ticks: int) -> str | None:
+            shown[(pid, start_time_ticks)] = None
+            return None
+
+        make(note)
+        body = json_bytes(make(await self._read_command_lines(shown)))
+        return Response(200, body, compressible=True)
+
+    async def command_lines(self, request: Request, viewer: Viewer, processes: Iterable[ProcessKey]) -> CommandOf:
+        """Those of the processes, where the request asks for them and the viewer may see them. Raises UserError."""
+        asked = flag(request, COMMAND_LINES) and viewer.sees_command_lines
+        return await self._read_command_lines(processes) if asked else untold
+
+    async def _read_command_lines(self, processes: Iterable[ProcessKey]) -> CommandOf:
+        found = await self.aside.read(processes, partial(command_line_of, self.host.roots))
+        return lambda pid, start_time_ticks: found.get((pid, start_time_ticks))
+
+    def close(self) -> None:
+        """Nothing more is asked."""
+        self.aside.close()
 
     def _version(self) -> object:
         host = self.host
@@ -104,6 +144,14 @@ def number(request: Request, name: str, default: float) -> float:
     if not math.isfinite(value):
         raise UserError(f"parameter {name} must be a number", hint="times are seconds since 1970")
     return value
+
+
+def flag(request: Request, name: str) -> bool:
+    """A parameter that is true or false, and false where it is not given. Raises UserError."""
+    text = one(request, name, "false")
+    if text not in ("true", "false"):
+        raise UserError(f"parameter {name} must be true or false")
+    return text == "true"
 
 
 def allow_only(request: Request, names: Iterable[str]) -> None:

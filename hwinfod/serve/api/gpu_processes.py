@@ -15,13 +15,14 @@ if TYPE_CHECKING:
     from hwinfod.core.holding import Batch, Holding
     from hwinfod.core.host import Host
     from hwinfod.core.owner import Holder
+    from hwinfod.serve.command_lines import CommandOf
     from hwinfod.serve.viewer import Viewer
     from hwinfod.wire_gpus import GpuProcess, GpuProcesses
 
 _Known = dict[tuple[str, int, int], tuple[str, "Holder"]]
 
 
-def processes_of(host: Host, viewer: Viewer, devices: Iterable[Device]) -> GpuProcesses:
+def processes_of(host: Host, viewer: Viewer, devices: Iterable[Device], command_of: CommandOf) -> GpuProcesses:
     """Of several GPUs, each process once a GPU."""
     batches = [(device, batch) for device in devices if (batch := host.holdings.current.get(device.id)) is not None]
     known: _Known = {
@@ -31,7 +32,7 @@ def processes_of(host: Host, viewer: Viewer, devices: Iterable[Device]) -> GpuPr
     }
     rows: list[tuple[float, GpuProcess]] = []
     for device, batch in batches:
-        rows += _rows(viewer, device, batch, known)
+        rows += _rows(viewer, device, batch, known, command_of)
     rows.sort(key=lambda row: (-row[0], row[1]["gpu"], row[1]["pid"]))
     oldest = min((batch.boottime_ns for _, batch in batches), default=None)
     return {
@@ -43,7 +44,9 @@ def processes_of(host: Host, viewer: Viewer, devices: Iterable[Device]) -> GpuPr
     }
 
 
-def _rows(viewer: Viewer, device: Device, batch: Batch, known: _Known) -> list[tuple[float, GpuProcess]]:
+def _rows(
+    viewer: Viewer, device: Device, batch: Batch, known: _Known, command_of: CommandOf
+) -> list[tuple[float, GpuProcess]]:
     """With the memory to sort by. What the viewer may not see is one row: together it is no secret."""
     rows = []
     hidden: dict[str, float] = {}
@@ -54,18 +57,18 @@ def _rows(viewer: Viewer, device: Device, batch: Batch, known: _Known) -> list[t
                 hidden[name] = hidden.get(name, 0) + amount
             continue
         memory = holding.amounts.get("memory_bytes", 0)
-        rows.append((memory, _row(device, holding, label, holder)))
+        rows.append((memory, _row(device, holding, label, holder, command_of)))
     if hidden:
         amounts = {name: wire_value(amount) for name, amount in hidden.items()}
         other: GpuProcess = {
             "gpu": device.facts.get("gpu", ""), "pid": 0, "process": ANOTHER_USER, "uid": -1, "owner": ANOTHER_USER,
-            "role": "", "amounts": amounts,
+            "role": "", "command_line": None, "amounts": amounts,
         }  # fmt: skip
         rows.append((hidden.get("memory_bytes", 0), other))
     return rows
 
 
-def _row(device: Device, holding: Holding, label: str, holder: Holder | None) -> GpuProcess:
+def _row(device: Device, holding: Holding, label: str, holder: Holder | None, command_of: CommandOf) -> GpuProcess:
     return {
         "gpu": device.facts.get("gpu", ""),
         "pid": holding.pid,
@@ -73,5 +76,6 @@ def _row(device: Device, holding: Holding, label: str, holder: Holder | None) ->
         "uid": holder.uid if holder is not None else -1,
         "owner": label,
         "role": holding.role,
+        "command_line": command_of(holding.pid, holding.start_time_ticks),
         "amounts": {name: wire_value(amount) for name, amount in holding.amounts.items()},
     }

@@ -6,9 +6,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from hwinfod.core.device import Status
 from hwinfod.core.event import EventKind, Severity
 from hwinfod.errors import UserError
-from hwinfod.serve.api.context import allow_only, json_bytes, number, wire_value
+from hwinfod.serve.api.context import COMMAND_LINES, allow_only, json_bytes, number, wire_value
 from hwinfod.serve.api.gpu_processes import processes_of
 from hwinfod.serve.http import problems
 from hwinfod.serve.http.messages import Request, Response
@@ -16,6 +17,8 @@ from hwinfod.serve.http.problems import Problem
 from hwinfod.serve.viewer import ANOTHER_USER
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from hwinfod.core.device import Device
     from hwinfod.core.host import Host
     from hwinfod.serve.api.context import ApiContext
@@ -49,18 +52,22 @@ def add_routes(router: Router, api: ApiContext) -> None:
         found = _find(host, uuid)
         return api.reply(request, viewer, lambda: dict(_gpu(host, viewer, found, _latest(host))))
 
-    def processes(request: Request, uuid: str) -> Response:
-        allow_only(request, ())
+    def processes(request: Request, uuid: str) -> Response | Awaitable[Response]:
+        allow_only(request, (COMMAND_LINES,))
         viewer = api.viewer(request)
-        devices = _devices(host) if uuid == ALL else [_find(host, uuid)]
-        return api.reply(request, viewer, lambda: dict(processes_of(host, viewer, devices)))
+        devices = list_gpus(host) if uuid == ALL else [_find(host, uuid)]
+        return api.reply_of_processes(
+            request, viewer, lambda command_of: dict(processes_of(host, viewer, devices, command_of))
+        )
 
     async def release(request: Request) -> Response:
         allow_only(request, ("for",))
         seconds = number(request, "for", _DEFAULT_SECONDS)
         _require_change(api, request)
         if not 0 < seconds <= _MOST_SECONDS:
-            raise UserError("the driver can be released for at most a day", hint="for=600 is ten minutes")
+            raise UserError(
+                "the driver can be released for some seconds, and for a day at most", hint="for=600 is ten minutes"
+            )
         await _release(host, seconds)
         return Response(200, json_bytes(dict(_hold(host))))
 
@@ -91,6 +98,7 @@ async def _release(host: Host, seconds: float) -> None:
         EventKind.GPU_RELEASED,
         Severity.INFO,
         f"let go of the GPUs for {seconds:.0f} s: {reason}",
+        key=f"{seconds:.0f} s: {reason}",
         attributes={"seconds": f"{seconds:.0f}"},
     )
     deadline = host.clock.monotonic() + _WAIT_SECONDS
@@ -119,7 +127,7 @@ def _hold(host: Host) -> GpuHold:
 
 def _gpus(host: Host, viewer: Viewer) -> Gpus:
     latest = _latest(host)
-    return {"gpus": [_gpu(host, viewer, device, latest) for device in _devices(host)], "hold": _hold(host)}
+    return {"gpus": [_gpu(host, viewer, device, latest) for device in list_gpus(host)], "hold": _hold(host)}
 
 
 def _gpu(host: Host, viewer: Viewer, device: Device, latest: _Values) -> Gpu:
@@ -152,24 +160,27 @@ def _owners(host: Host, viewer: Viewer, device: Device) -> list[str]:
     return list(names)
 
 
-def _devices(host: Host) -> list[Device]:
-    """By index, then those that never had one."""
-    found = [device for device in host.devices.current.values() if device.kind == KIND]
+def list_gpus(host: Host) -> list[Device]:
+    """By index, then those that never had one. One that is lost is not shown where another one is now: it has got a
+    better name, or the board was changed."""
+    gpus = [device for device in host.devices.current.values() if device.kind == KIND]
+    places = {gpu.facts.get("pci") for gpu in gpus if gpu.status is not Status.LOST}
+    found = [gpu for gpu in gpus if gpu.status is not Status.LOST or gpu.facts.get("pci") not in places - {None, ""}]
     return sorted(
         found, key=lambda device: (len(device.facts.get("gpu", "~~~~")), device.facts.get("gpu", ""), device.id)
     )
 
 
 def _find(host: Host, name: str) -> Device:
-    """By id or index. Raises Problem."""
-    devices = _devices(host)
+    """By id, index or PCI address, which is what the kernel's log and our events of its link have. Raises Problem."""
+    devices = list_gpus(host)
     for device in devices:
         if device.id == name:
             return device
     for device in devices:
-        if device.facts.get("gpu") == name:
+        if name in (device.facts.get("gpu"), device.facts.get("pci")):
             return device
-    raise Problem(problems.NOT_FOUND, "no GPU has this id or index; /v1/gpus lists them")
+    raise Problem(problems.NOT_FOUND, "no GPU has this id, index or PCI address", hint="hwinfoctl gpus; /v1/gpus")
 
 
 def _latest(host: Host) -> _Values:

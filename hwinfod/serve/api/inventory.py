@@ -52,7 +52,7 @@ def add_routes(router: Router, api: ApiContext) -> None:
         viewer = api.viewer(request)
         found = host.devices.current.get(id)
         if found is None:
-            raise Problem(problems.NOT_FOUND, "no device has this id; /v1/devices lists them")
+            raise Problem(problems.NOT_FOUND, "no device has this id", hint="hwinfoctl devices; /v1/devices")
         return api.reply(request, viewer, lambda: dict(device_record(host, viewer, found)))
 
     def metrics(request: Request) -> Response:
@@ -117,10 +117,12 @@ def device_record(host: Host, viewer: Viewer, device: Device) -> DeviceRecord:
 
 def _metrics(host: Host) -> MetricList:
     counts: dict[str, int] = {}
+    filled: dict[str, str] = {}  # of those that fill a family, as vendors of GPUs do, the first that does here
     for table in host.fresh_tables():
         for series in table.latest.layout.columns if table.latest else ():
             if series is not None:
                 counts[series.metric.name] = counts.get(series.metric.name, 0) + 1
+                filled.setdefault(series.metric.name, table.collector)
     return {
         "metrics": [
             {
@@ -131,8 +133,9 @@ def _metrics(host: Host) -> MetricList:
                 "labels": list(metric.labels),
                 "states": list(metric.states),
                 "level": metric.level.name.lower(),
+                "aside": {label: sorted(values) for label, values in metric.aside.items()},
                 "source": metric.source,
-                "collector": collector,
+                "collector": filled.get(metric.name, collector),
                 "series": counts.get(metric.name, 0),
             }
             for metric, collector in host.catalog.values()

@@ -6,12 +6,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hwinfod.collectors import _rdma_families as families
-from hwinfod.serve.api.context import allow_only, wire_value
+from hwinfod.serve.api.context import COMMAND_LINES, allow_only, wire_value
 from hwinfod.serve.api.rdma_holders import resources_of
 from hwinfod.serve.http import problems
 from hwinfod.serve.http.problems import Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from hwinfod.core.codec import Value
     from hwinfod.core.device import Device
     from hwinfod.core.host import Host
@@ -39,11 +41,13 @@ def add_routes(router: Router, api: ApiContext) -> None:
         found = _find(host, device)
         return api.reply(request, viewer, lambda: dict(_device(host, found, _Latest(host))))
 
-    def resources(request: Request, device: str) -> Response:
-        allow_only(request, ())
+    def resources(request: Request, device: str) -> Response | Awaitable[Response]:
+        allow_only(request, (COMMAND_LINES,))
         viewer = api.viewer(request)
         found = _find(host, device)
-        return api.reply(request, viewer, lambda: dict(resources_of(host, viewer, found)))
+        return api.reply_of_processes(
+            request, viewer, lambda command_of: dict(resources_of(host, viewer, found, command_of))
+        )
 
     router.add("GET", "/v1/rdma", devices)
     router.add("GET", "/v1/rdma/{device}", device)
@@ -105,7 +109,7 @@ def _find(host: Host, name: str) -> Device:
     """By name or id; of several that had a name, the one that is here. Raises Problem."""
     devices = [device for device in _rdma_devices(host) if name in (device.name, device.id)]
     if not devices:
-        raise Problem(problems.NOT_FOUND, "no RDMA device has this name; /v1/rdma lists them")
+        raise Problem(problems.NOT_FOUND, "no RDMA device has this name", hint="hwinfoctl rdma; /v1/rdma")
     return min(devices, key=lambda device: (device.status.value != "present", -device.status_since_wall_ns))
 
 

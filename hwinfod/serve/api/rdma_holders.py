@@ -15,21 +15,27 @@ if TYPE_CHECKING:
     from hwinfod.core.holding import Holding
     from hwinfod.core.host import Host
     from hwinfod.core.owner import Holder
+    from hwinfod.serve.command_lines import CommandOf
     from hwinfod.serve.viewer import Viewer
     from hwinfod.wire import RdmaHolder, RdmaResources
 
 _Known = dict[tuple[int, int], tuple[str, "Holder"]]
 
 
-def resources_of(host: Host, viewer: Viewer, device: Device) -> RdmaResources:
+def resources_of(host: Host, viewer: Viewer, device: Device, command_of: CommandOf) -> RdmaResources:
     """Those with most queue pairs first. Without a batch (no netlink, or no scan yet) the age is None."""
     batch = host.holdings.current.get(device.id)
     if batch is None:
         return {"device": device.name, "age_seconds": None, "totals": {}, "holders": []}
     known = _processes(host, device.id)
-    holders = [_holder(holding, known) for holding in batch.holdings]
-    shown = [holder for holder in holders if holder["kernel"] or viewer.sees_user(holder["uid"])]
-    hidden = [holder for holder in holders if holder not in shown]
+    shown, hidden = [], []
+    for holding in batch.holdings:
+        holder = _holder(holding, known)
+        if holder["kernel"] or viewer.sees_user(holder["uid"]):
+            holder["command_line"] = command_of(holding.pid, holding.start_time_ticks) if holding.pid else None
+            shown.append(holder)
+        else:
+            hidden.append(holder)
     shown.sort(key=lambda holder: (-_number(holder, "qps"), holder["kernel"], holder["pid"]))
     return {
         "device": device.name,
@@ -58,6 +64,7 @@ def _holder(holding: Holding, known: _Known) -> RdmaHolder:
         "uid": 0 if holding.kernel else process.uid if process else -1,
         "owner": label,
         "kernel": holding.kernel,
+        "command_line": None,
         "amounts": {name: wire_value(amount) for name, amount in holding.amounts.items()},
         "peers": list(holding.peers),
     }
@@ -75,6 +82,7 @@ def _others(hidden: list[RdmaHolder]) -> RdmaHolder:
         "uid": -1,
         "owner": ANOTHER_USER,
         "kernel": "",
+        "command_line": None,
         "amounts": {name: wire_value(amount) for name, amount in amounts.items()},
         "peers": [],
     }

@@ -125,7 +125,7 @@ def _hint(name: str, known: Iterable[str]) -> str:
     import difflib  # 5 ms that only a mistake has to pay
 
     near = difflib.get_close_matches(name[:100], known, n=3)
-    return f"did you mean {' or '.join(near)}?" if near else "/v1/metrics lists them"
+    return f"did you mean {' or '.join(near)}?" if near else "hwinfoctl metrics; /v1/metrics"
 
 
 def may_see(viewer: Viewer, metric: Metric) -> bool:
@@ -141,7 +141,7 @@ class _Query:
         self.host = host
         name = one(request, "name")
         if name not in host.catalog:
-            raise UserError("parameter name must be a metric of this host", hint=_hint(name, host.catalog))
+            raise UserError("no metric of this host has this name", hint=_hint(name, host.catalog))
         self.metric = host.catalog[name][0]
         self.labels = parse_labels(request.query.get("label", []))
         self.end = number(request, "end", now)

@@ -12,13 +12,17 @@ from hwinfod.core.check import evaluate
 from hwinfod.core.device import Status as DeviceStatus
 from hwinfod.core.event import Severity
 from hwinfod.core.health import State
+from hwinfod.core.owner import tells_owners
 from hwinfod.core.supervisor import busy_seconds
 from hwinfod.serve.api.context import allow_only, labels_of, wire_value
+from hwinfod.serve.api.gpus import KIND as GPU
+from hwinfod.serve.api.gpus import list_gpus
 from hwinfod.sources.files import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from hwinfod.core.device import Device
     from hwinfod.core.host import Host
     from hwinfod.serve.api.context import ApiContext
     from hwinfod.serve.http.messages import Request, Response
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
     from hwinfod.wire import Problem, Status
 
 _STARTED = time.monotonic()
+_OF_A_HANG = "dmesg; a driver that does not return takes a reboot, and no restart of hwinfod helps"
 _STATES = {Severity.INFO: "ok", Severity.WARNING: "warning", Severity.CRITICAL: "critical"}
 
 
@@ -41,7 +46,7 @@ def add_routes(router: Router, api: ApiContext) -> None:
 
 def _status(api: ApiContext, viewer: Viewer) -> Status:
     host = api.host
-    problems = problems_of(api)
+    problems = problems_of(api, viewer)
     worst = max((severity for severity, _ in problems), default=Severity.INFO)
     oldest = host.ring.oldest_wall_ns()
     now = host.clock.wall_ns()
@@ -77,14 +82,26 @@ def _count(api: ApiContext) -> dict[str, int]:
     return counts
 
 
-def problems_of(api: ApiContext) -> list[tuple[Severity, Problem]]:
-    """Everything that is wrong now, the worst first."""
-    found = [*_collector_problems(api), *_lost_devices(api), *_findings(api)]
+def problems_of(api: ApiContext, viewer: Viewer) -> list[tuple[Severity, Problem]]:
+    """Everything that is wrong now, the worst first. What names owners is for those who may see all of them."""
+    findings = list(_findings(api, viewer))
+    lost = _lost_devices(api.host)
+    of_lost: dict[str, list[Problem]] = {device.id: [] for device in lost}
+    others = []
+    for severity, problem in findings:
+        told = of_lost.get(problem["labels"].get("uuid", ""))
+        if told is None:
+            others.append((severity, problem))
+        else:
+            told.append(problem)
+    found = [*_collector_problems(api), *(_loss(device, of_lost[device.id]) for device in lost), *others]
     return sorted(found, key=lambda pair: -pair[0])
 
 
-def _findings(api: ApiContext) -> Iterator[tuple[Severity, Problem]]:
+def _findings(api: ApiContext, viewer: Viewer) -> Iterator[tuple[Severity, Problem]]:
     for finding in evaluate(api.host, api.checks):
+        if tells_owners(finding.series.metric) and not viewer.sees_all:
+            continue
         yield (
             finding.check.severity,
             {
@@ -104,18 +121,32 @@ def _collector_problems(api: ApiContext) -> Iterator[tuple[Severity, Problem]]:
     for runner in api.host.runners.values():
         health = runner.health
         if health.stuck:
-            text = f"collector {health.name} hangs in {health.step} for {busy_seconds(runner, now):.0f} s"
-            yield Severity.CRITICAL, _problem("collector-stuck", Severity.CRITICAL, text, "its values are withheld")
+            seconds = busy_seconds(runner, now)
+            text = f"collector {health.name} hangs in {health.step} for {seconds:.0f} s, its values are withheld"
+            yield Severity.CRITICAL, _problem("collector-stuck", Severity.CRITICAL, text, _OF_A_HANG)
         elif health.state is State.FAILING:
             text = f"collector {health.name} fails: {health.reason}"
             yield Severity.WARNING, _problem("collector-failing", Severity.WARNING, text, "journalctl -u hwinfod")
 
 
-def _lost_devices(api: ApiContext) -> Iterator[tuple[Severity, Problem]]:
-    for device in api.host.devices.current.values():
-        if device.status is DeviceStatus.LOST and device.missed:
-            text = f"{device.kind} {device.name} is lost"
-            yield Severity.CRITICAL, _problem("device-lost", Severity.CRITICAL, text, "hwinfoctl events")
+def _lost_devices(host: Host) -> list[Device]:
+    gpus = {gpu.id for gpu in list_gpus(host)}
+    return [
+        device
+        for device in host.devices.current.values()
+        if device.status is DeviceStatus.LOST and device.missed and (device.kind != GPU or device.id in gpus)
+    ]
+
+
+def _loss(device: Device, findings: list[Problem]) -> tuple[Severity, Problem]:
+    """One line for a lost device, with what else is wrong with it as the cause; that it does not answer is none."""
+    causes = [finding for finding in findings if finding["check"] != "gpu_down"]
+    since = time.strftime("%H:%M:%S", time.localtime(device.status_since_wall_ns // 1_000_000_000))
+    text = f"{device.kind} {device.name} is lost since {since}"
+    if causes:
+        text += ": " + ", ".join(cause["text"].removeprefix(f"GPU {device.facts.get('gpu')}: ") for cause in causes)
+    remedy = next((cause["remedy"] for cause in causes if cause["remedy"]), "hwinfoctl events")
+    return Severity.CRITICAL, _problem("device-lost", Severity.CRITICAL, text, remedy)
 
 
 def _problem(check: str, severity: Severity, text: str, remedy: str) -> Problem:

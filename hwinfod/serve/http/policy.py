@@ -16,6 +16,7 @@ from hwinfod.serve.http.problems import Problem
 # Raises Problem for a request that this listener does not serve.
 Policy = Callable[[Request], None]
 
+_TAKEN = "GET, HEAD"
 LOCAL_HOSTS = frozenset({"", "hwinfod", "localhost"})
 
 
@@ -30,6 +31,6 @@ def local_policy(request: Request) -> None:
 def web_policy(request: Request) -> None:
     """The TCP port: read only, open to a browser's navigation but not to scripts of other sites."""
     if request.method not in ("GET", "HEAD"):
-        raise Problem(problems.METHOD_NOT_ALLOWED, headers={"allow": "GET, HEAD"})
+        raise Problem(problems.METHOD_NOT_ALLOWED, headers={"allow": _TAKEN}, hint=f"it takes {_TAKEN}")
     if "origin" in request.headers:
         raise Problem(problems.FORBIDDEN, "this port does not answer scripts of other sites")

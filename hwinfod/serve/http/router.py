@@ -90,7 +90,9 @@ class Router:
             resource, parameters = self._find_variable(path)
         route = resource.methods.get("GET" if method == "HEAD" and method not in resource.methods else method)
         if route is None:
-            raise Problem(problems.METHOD_NOT_ALLOWED, headers={"allow": resource.allow})
+            raise Problem(
+                problems.METHOD_NOT_ALLOWED, headers={"allow": resource.allow}, hint=f"it takes {resource.allow}"
+            )
         return route, parameters
 
     def _find_variable(self, path: str) -> tuple[_Resource, dict[str, str]]:
@@ -98,7 +100,8 @@ class Router:
             match = resource.pattern.fullmatch(path)
             if match is not None:
                 return resource, match.groupdict()
-        raise Problem(problems.NOT_FOUND)
+        paths = [*self._fixed, *(resource.template for resource in self._variable)]
+        raise Problem(problems.NOT_FOUND, hint=f"served here: {' '.join(sorted(paths))}")
 
 
 def _segment_pattern(segment: str, template: str) -> str:

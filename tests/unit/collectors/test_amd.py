@@ -13,7 +13,7 @@ from hwinfod.core.device import Status
 from hwinfod.core.event import EventKind, Severity
 from hwinfod.core.health import State
 from hwinfod.core.metric import Level
-from tests.fixtures.host.gpus import GIB, Board, GpuHost, gpu_metrics
+from tests.fixtures.host.gpus import GIB, Board, GpuHost, described_metrics, gpu_metrics
 from tests.support.bench import Bench
 
 UUID = "GPU-cfc7b4d5b96c0a00"
@@ -41,7 +41,7 @@ def status(bench: Bench, uuid: str = UUID) -> Status:
 
 def test_a_host_without_amd_gpus(bench):
     assert bench.attempt() is State.ABSENT
-    assert bench.reason == "no PCI devices"
+    assert bench.reason == "no AMD GPUs"
 
 
 def test_a_board_in_base_units(bench, board):
@@ -61,6 +61,13 @@ def test_a_board_in_base_units(bench, board):
     assert values[f"hw_gpu_xgmi_receive_bytes_total{{{G},link=1}}"] == 7168
     assert values[f"hw_gpu_xgmi_transmit_bytes_total{{{G},link=7}}"] == 9216
     assert values[f"hw_gpu_xgmi_links{{{G},state=active}}"] == 7
+
+
+def test_a_board_that_works_is_known_to_work(bench, host, board):
+    """Its link is judged by that: what idles may save power."""
+    idle = host.add_instinct(1, gfx=4)
+    bench.run()
+    assert [bench.host.activity.idle_seconds(each.address) for each in (board, idle)] == [0, None]
 
 
 def test_what_changes_seldom(bench, board):
@@ -247,9 +254,12 @@ def test_graphics_are_known_by_drm_and_nothing_is_counted_twice(bench, host, boa
     bench.run("processes", after=2)
     held = {holding.pid: holding.amounts for holding in bench.host.holdings.current[UUID].holdings}
     assert held[4711] == {
-        "memory_bytes": 2 * GIB, "copy_seconds": 0, "utilization_ratio": 0.25, "gfx_engine_ratio": 0
+        "memory_bytes": 2 * GIB, "vram_memory_bytes": 2 * GIB, "copy_seconds": 0, "utilization_ratio": 0.25,
+        "gfx_engine_ratio": 0,
     }  # fmt: skip
-    assert held[4712] == {"memory_bytes": 1 << 20, "utilization_ratio": 0.5, "gfx_engine_ratio": 0.5}
+    assert held[4712] == {
+        "memory_bytes": 1 << 20, "vram_memory_bytes": 1 << 20, "utilization_ratio": 0.5, "gfx_engine_ratio": 0.5
+    }  # fmt: skip
     assert set(held) == {4711, 4712}
 
 
@@ -264,6 +274,15 @@ def test_the_link_is_asked_of_the_bus_where_the_table_does_not_know(bench, host)
     assert facts[f"hw_gpu_pcie_link_width_lanes{{{G}}}"] == 16
     assert facts[f"hw_gpu_pcie_link_generation{{{G}}}"] == 5
     assert facts[f"hw_gpu_pcie_link_generation_limit{{{G}}}"] == 4
+
+
+def test_a_clock_is_that_of_the_driver_where_the_table_does_not_know(bench, board):
+    board.write(gpu_metrics=gpu_metrics("v1_7", current_uclk=1300))
+    values, facts = bench.run(), bench.run("facts")
+    assert f"hw_gpu_clock_hertz{{{G},clock=graphics}}" not in values
+    assert facts[f"hw_gpu_clock_hertz{{{G},clock=graphics}}"] == 2_100_000_000
+    assert values[f"hw_gpu_clock_hertz{{{G},clock=memory}}"] == 1_300_000_000
+    assert f"hw_gpu_clock_hertz{{{G},clock=memory}}" not in facts
 
 
 def test_a_radeon(bench, host):
@@ -301,6 +320,24 @@ def test_an_unknown_table_is_absent_and_said_once(bench, board):
     (event,) = [e for e in bench.events() if e.kind is EventKind.DEVICE_CHANGED]
     assert event.count == 1
     assert event.text.startswith("gpu 0 AMD Instinct MI300X: gpu_metrics v3.0 of 120 bytes is not known")
+
+
+def test_errors_of_the_link_are_the_tables_where_there_is_no_file(bench, board):
+    board.write(gpu_metrics=gpu_metrics("v1_7", pcie_replay_count_acc=7, pcie_nak_sent_count_acc=2))
+    errors = bench.run()
+    assert errors[f"hw_gpu_pcie_link_errors_total{{{G},error=replay}}"] == 7
+    assert errors[f"hw_gpu_pcie_link_errors_total{{{G},error=nak_sent}}"] == 2
+    assert bench.run("facts")[f"hw_gpu_pcie_replays_total{{{G}}}"] == 3
+    (board.directory / "pcie_replay_count").unlink()
+    assert bench.run("facts")[f"hw_gpu_pcie_replays_total{{{G}}}"] == 7
+
+
+def test_a_table_that_describes_itself(bench, board):
+    board.write(gpu_metrics=described_metrics((10, 4, "H", [55]), (0, 7, "Q", [2000 << 16])))
+    values = bench.run()
+    assert values[f"hw_gpu_utilization_ratio{{{G}}}"] == 0.55
+    assert values[f"hw_gpu_energy_joules_total{{{G}}}"] == 2000
+    assert bench.skipped == {}
 
 
 def test_a_table_that_is_cut_short_costs_the_table(bench, board):

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from hwinfod.collectors import _drm_scan
 from hwinfod.collectors.drm import Drm
 from hwinfod.core.device import Status
 from hwinfod.core.health import State
 from hwinfod.errors import Denied
+from hwinfod.sources import process_walk
 from tests.fixtures.host.gpus import GIB, Board, GpuHost
 from tests.support.bench import Bench
 
@@ -88,8 +88,12 @@ def test_clients_are_holdings(bench, host, card):
     assert second[f"hw_gpu_utilization_ratio{{{G}}}"] == 0.5
     batch = bench.host.holdings.current[MAX]
     amounts = {holding.pid: (holding.start_time_ticks, holding.amounts) for holding in batch.holdings}
-    assert amounts[4711] == (9000, {"memory_bytes": 100 << 20, "utilization_ratio": 0.5, "rcs_engine_ratio": 0.5})
-    assert amounts[4712][1]["memory_bytes"] == 50 << 20
+    assert amounts[4711][0] == 9000
+    assert amounts[4711][1] == {
+        "memory_bytes": 100 << 20, "vram0_memory_bytes": 100 << 20, "utilization_ratio": 0.5, "rcs_engine_ratio": 0.5
+    }  # fmt: skip
+    assert amounts[4712][1]["memory_bytes"] == amounts[4712][1]["vram0_memory_bytes"] == 50 << 20
+    assert amounts[4712][1]["system_memory_bytes"] == 9 << 20
     assert batch.totals == {}
     assert bench.host.activity.idle_seconds("0000:29:00.0") == 0
 
@@ -100,7 +104,7 @@ def test_an_integrated_gpu_has_the_memory_of_the_host(bench, host):
     assert bench.run()["hw_gpu_clock_hertz{gpu=0,uuid=pci-0000:00:02.0,clock=gt0}"] == 0
     bench.run("processes")
     (holding,) = bench.host.holdings.current["pci-0000:00:02.0"].holdings
-    assert holding.amounts == {"memory_bytes": 9 << 20}
+    assert holding.amounts == {"memory_bytes": 9 << 20, "system_memory_bytes": 9 << 20}
     assert bench.host.devices.current["pci-0000:00:02.0"].facts["memory"] == "unified"
 
 
@@ -118,10 +122,10 @@ def test_a_pass_that_takes_long_goes_on_every_second(bench, host, card, monkeypa
 
 
 def test_blindness_is_said(bench, host, card, monkeypatch):
-    def refuse(roots: object, pid: int) -> list[str]:
+    def refuse(*_: object) -> list[tuple[str, str]]:
         raise Denied("fd", 13)
 
-    monkeypatch.setattr(_drm_scan, "list_drm_descriptors", refuse)
+    monkeypatch.setattr(process_walk, "list_open_files", refuse)
     host.run(4711)
     bench.run()
     bench.run("processes")

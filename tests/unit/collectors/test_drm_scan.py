@@ -4,17 +4,15 @@
 from __future__ import annotations
 
 import itertools
-import os
 import shutil
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-from hwinfod.collectors import _drm_scan
 from hwinfod.collectors._drm_scan import ClientScanner, Pass
 from hwinfod.collectors._drm_shares import Shares
 from hwinfod.errors import Denied
+from hwinfod.sources import process_walk
 from hwinfod.sources.files import Roots
 from tests.fixtures.host.gpus import GpuHost
 from tests.unit.core.builders import FakeClock
@@ -88,44 +86,15 @@ def test_a_pass_goes_on_where_its_time_ended(host, scanner):
     assert scanner.work(3, lambda: next(ticks)) is None
 
 
-def test_processes_without_clients_are_left_alone_for_a_while(host, scanner, clock, monkeypatch):
-    listed: list[int] = []
-    original = _drm_scan.list_drm_descriptors
-    monkeypatch.setattr(
-        _drm_scan, "list_drm_descriptors", lambda roots, pid: (listed.append(pid), original(roots, pid))[1]
-    )
-    host.run(20)
-    host.open_drm(30, 3, text(1))
-    scan(scanner)
-    scan(scanner)
-    assert listed == [20, 30, 30]
-    clock.advance(61)
-    scan(scanner)
-    assert listed == [20, 30, 30, 20, 30]
-
-
-def test_a_process_that_opens_something_is_looked_at_again(host, scanner, monkeypatch):
-    """A directory of the kernel's has as size how many descriptors there are; one on a disk has not."""
-
-    def stat(path: str) -> SimpleNamespace:
-        return SimpleNamespace(st_ino=4, st_size=len(os.listdir(path)))
-
-    monkeypatch.setattr(_drm_scan, "os", SimpleNamespace(listdir=os.listdir, stat=stat))
-    host.run(20)
-    assert scan(scanner).clients == {}
-    host.open_drm(20, 3, text(1))
-    assert len(scan(scanner).clients) == 1
-
-
 def test_processes_that_may_not_be_looked_into_are_counted(host, scanner, monkeypatch):
-    original = _drm_scan.list_drm_descriptors
+    original = process_walk.list_open_files
 
-    def refuse(roots: Roots, pid: int) -> list[str]:
+    def refuse(roots, pid, is_wanted):
         if pid == 20:
             raise Denied("fd", 13)
-        return original(roots, pid)
+        return original(roots, pid, is_wanted)
 
-    monkeypatch.setattr(_drm_scan, "list_drm_descriptors", refuse)
+    monkeypatch.setattr(process_walk, "list_open_files", refuse)
     host.run(20)
     host.open_drm(30, 3, text(1))
     found = scan(scanner)
@@ -189,5 +158,6 @@ def test_memory_adds_up_over_the_clients_of_a_process(host, scanner):
     host.open_drm(20, 3, text(1, vram=10))
     host.open_drm(20, 4, text(2, vram=5, more="drm-resident-system: 3 MiB"))
     ((_, process),) = Shares().update(scan(scanner))["0000:29:00.0"].processes.items()
-    assert process.amounts(unified=False) == {"memory_bytes": 15 * MIB}
-    assert process.amounts(unified=True) == {"memory_bytes": 18 * MIB}
+    by_region = {"vram0_memory_bytes": 15 * MIB, "system_memory_bytes": 3 * MIB}
+    assert process.amounts(unified=False) == {"memory_bytes": 15 * MIB, **by_region}
+    assert process.amounts(unified=True) == {"memory_bytes": 18 * MIB, **by_region}

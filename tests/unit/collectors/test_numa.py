@@ -46,6 +46,14 @@ def test_each_node_by_itself(bench: Bench) -> None:
     assert list(bench.values(level=Level.STANDARD)) == ["hw_numa_nodes"]
 
 
+def test_nodes_are_devices(tmp_path: Path, bench: Bench) -> None:
+    put(tmp_path / NODES / "node1", {"cpulist": "32-63,96-127", "distance": "21 10"})
+    bench.run()
+    node = bench.host.devices.current["numa:1"]
+    assert node.kind == "numa node"
+    assert node.facts == {"numa_node": "1", "cpus": "32-63,96-127", "distances": "21 10"}
+
+
 def test_a_broken_node_costs_itself(tmp_path: Path, bench: Bench) -> None:
     put(tmp_path / NODES / "node0", {"meminfo": "Node 0 MemTotal: lots"})
     values = bench.run()

@@ -64,6 +64,7 @@ def test_a_victim_of_a_limit_is_named_with_its_cgroup(kmsg: Kmsg, bench: Bench) 
     assert event.private >= {"pid", "task", "uid", "cgroup", "limited_cgroup"}, "whose work it was is not everyone's"
     assert event.attributes["uid"] == "1000"
     assert event.attributes["cgroup"].endswith("/cri-containerd-ab.scope")
+    assert [kill.cgroup for kill in bench.host.kills.current] == [event.attributes["cgroup"]]
     assert event.attributes["resident_bytes"] == str((8388608 + 4096 + 1024) * 1024)
 
 

@@ -97,10 +97,10 @@ def test_links_errors_and_levels(bench: Bench) -> None:
     assert values[f"hw_pcie_link_width_lanes{gpu}"] == values[f"hw_pcie_link_width_limit_lanes{gpu}"] == 16
     assert values[f"hw_pcie_link_speed_transfers_per_second{gpu}"] == 32_000_000_000
     assert values[f"hw_pcie_link_speed_limit_transfers_per_second{gpu}"] == 32_000_000_000
+    assert values[f"hw_pcie_link_degraded{{pci={THE_DRIVE},class=nvme}}"] == 0
     assert bench.values(level=Level.STANDARD) == {
         f"hw_pcie_link_degraded{gpu}": 0,
         f"hw_pcie_link_degraded{{pci={THE_NIC},class=network}}": 0,
-        f"hw_pcie_link_degraded{{pci={THE_DRIVE},class=nvme}}": 0,
         **{
             f"hw_pcie_aer_errors_total{{pci={address},severity={severity}}}": count
             for address in (THE_GPU, THE_NIC)
@@ -113,6 +113,7 @@ def test_devices(bench: Bench, machine: Machine) -> None:
     assert set(bench.host.devices.current) == {THE_GPU, THE_NIC, THE_DRIVE}, "and no port"
     gpu = bench.host.devices.current[THE_GPU]
     assert (gpu.status, gpu.missed, gpu.facts["driver"]) == (Status.PRESENT, True, "nvidia")
+    assert gpu.facts["path"] == f"pci0000:15 0000:15:01.0 {THE_GPU}"
     assert (
         f"hw_pci_device_info{{pci={THE_GPU},class=gpu,vendor_id=10de,device_id=2330,driver=nvidia,numa_node=0,slot=}}"
         in (bench.infos())

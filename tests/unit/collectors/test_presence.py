@@ -29,6 +29,7 @@ OTHERS = [
     pci("0000:03:00.0", "display"),
     pci("0000:3a:00.2", "network", physical_function="0000:3a:00.0"),
     Device(id="kernel", kind="kernel", name="Linux", facts={}),
+    Device(id="GPU-1", kind="gpu", name="0 H100", facts={"pci": "0000:18:00.0"}),
 ]
 DIMM = Device(id="dimm:mc0/dimm0", kind="dimm", name="A1", facts={})
 
@@ -48,7 +49,7 @@ def see(bench: Bench, devices: list[Device]) -> None:
 
 
 def test_classes() -> None:
-    assert [class_of(device) for device in (GPUS[0], CARD, *OTHERS, DIMM)] == ["gpu", "network", "", "", "", "dimm"]
+    assert [class_of(device) for device in (GPUS[0], CARD, *OTHERS, DIMM)] == ["gpu", "network", *[""] * 4, "dimm"]
     lost = replace(GPUS[1], status=Status.LOST)
     given = replace(GPUS[2], status=Status.PASSED_THROUGH)
     assert take_inventory([GPUS[0], lost, given, *OTHERS]) == {"gpu": (GPUS[0].id, GPUS[2].id)}

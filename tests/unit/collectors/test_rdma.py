@@ -188,6 +188,13 @@ def test_a_roce_port_counts_by_its_interface(tmp_path, rdma, bench):
     ) in bench.infos()
 
 
+def test_an_iwarp_port_has_the_interface_that_netlink_tells(tmp_path, rdma, bench):
+    put(tmp_path / "sys/class/net/iwarp0", {"carrier_down_count": 4})
+    rdma.add(FakeDevice("siw0", 1, 0x0200000000000001, told_netdev="iwarp0", link_layer="Ethernet"))
+    assert bench.run()["hw_rdma_link_transitions_total{device=siw0,port=1}"] == 4
+    assert bench.host.devices.current["rdma:0200:0000:0000:0001/1"].facts["netdev"] == "iwarp0"
+
+
 def test_a_counter_that_must_never_rise(rdma, bench):
     bench.run()
     rdma.devices["mlx5_0"].hw["rnr_nak_retry_err"] = 1
@@ -312,6 +319,13 @@ def test_network_namespaces_are_told(tmp_path, rdma, mode, word):
     bench = Bench(Rdma, tmp_path)
     bench.run()
     assert f"hw_rdma_system_info{{netns_mode={word}}}" in bench.infos()
+
+
+def test_network_namespaces_that_become_exclusive_while_we_run(rdma, bench):
+    bench.run()
+    rdma.netns_mode = 0
+    assert bench.attempt("facts", after=10) is State.OK
+    assert [info for info in bench.infos() if "netns_mode" in info] == ["hw_rdma_system_info{netns_mode=exclusive}"]
 
 
 def test_devices_with_one_guid_keep_their_names(tmp_path, rdma, bench):

@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 import errno
+import itertools
 from pathlib import Path
 
 import pytest
 
-from hwinfod.collectors import _rdma_objects
 from hwinfod.collectors._rdma_pauses import classify
 from hwinfod.collectors.rdma import Rdma
 from hwinfod.core.event import EventKind
@@ -111,7 +111,8 @@ def test_lists_that_are_empty_are_not_asked_for(rdma, bench):
 
 
 def test_a_long_scan_goes_on_at_the_next_ticks(rdma, bench, monkeypatch):
-    monkeypatch.setattr(_rdma_objects, "_STEP_CPU_SECONDS", 0.0)  # one message a tick
+    clock = itertools.count()
+    monkeypatch.setattr("time.thread_time", lambda: next(clock) * 0.021)  # a message takes more than a tick's share
     rdma.devices["mlx5_0"].objects = {"qp": [qp(number, 4711) for number in range(6)]}
     assert "hw_rdma_resources_age_seconds" not in scan(bench)
     ticks = 0
@@ -164,6 +165,21 @@ def test_a_device_that_fails_costs_itself(rdma, bench):
     scan(bench)
     assert list(bench.host.holdings.current) == ["rdma:9803:9bff:fe12:3466"]
     assert "Input/output error" in bench.skipped["mlx5_0 objects"]
+
+
+@pytest.mark.parametrize("number", [errno.ENODEV, errno.EINVAL])
+def test_a_device_that_leaves_during_a_scan_is_no_trouble(rdma, bench, number):
+    """The kernel says that it knows no such number."""
+    rdma.add(FakeDevice("mlx5_1", 1, GUID + 16, objects={"qp": [qp(9, 4800)]}))
+    rdma.devices["mlx5_1"].refuses = {"RES_QP_GET": number}
+    scan(bench)
+    assert bench.skipped == {}
+    assert list(bench.host.holdings.current) == [DEVICE]
+    scan(bench)
+    assert list(bench.skipped) == ["mlx5_1 objects"]
+    del rdma.devices["mlx5_1"].refuses["RES_QP_GET"]
+    scan(bench)
+    assert bench.skipped == {}
 
 
 def test_a_device_that_leaves_takes_its_holdings_along(rdma, bench):

@@ -3,17 +3,15 @@
 
 from __future__ import annotations
 
-import contextlib
+import tracemalloc
 import zlib
+from collections import deque
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hwinfod.core import block as block_module
-from hwinfod.core.block import Row, seal, unpack_column
+from hwinfod.core.block import Row, merge, seal
 from hwinfod.core.series import Layout, SeriesIndex
-from hwinfod.errors import ParseError
 from tests.unit.core.builders import SECOND, identical, make_rows, make_series
 
 values = st.one_of(st.none(), st.integers(-(2**66), 2**66), st.floats())
@@ -49,6 +47,15 @@ def test_series_that_come_and_go_are_absent_where_they_were_not(living):
         assert expected == found if any(n in now for now in living) else found is None
 
 
+def test_a_series_that_stands_twice_is_counted_once():
+    one, gone = make_series(SeriesIndex(), "one", "gone")
+    rows = [Row(Layout([gone]), 1, SECOND, [5]), Row(Layout([one] * 60), 2, 2 * SECOND, [7] * 60)]
+    sealed = seal(rows, 0)
+    assert sealed.read(one) == [None, 7]
+    assert sealed.read(gone) == [5, None]
+    assert sealed.size_bytes > seal(rows[1:], 0).size_bytes
+
+
 def _identity(n):
     from tests.unit.core.builders import VALUE
 
@@ -59,25 +66,38 @@ def test_reading_one_series_inflates_one_frame(monkeypatch):
     series = make_series(SeriesIndex(), *map(str, range(4000)))
     sealed = seal(make_rows(Layout(series), [[i, i + 1] for i in range(4000)]), 0)
     inflated = []
-    monkeypatch.setattr(zlib, "decompress", lambda data, real=zlib.decompress: inflated.append(len(data)) or real(data))
+    real = zlib.decompress
+    monkeypatch.setattr(zlib, "decompress", lambda data, *how: inflated.append(len(data)) or real(data, *how))
     assert sealed.read(series[3999]) == [3999, 4000]
     assert len(inflated) == 1
-    assert len(sealed.frames) == -(-4000 // block_module.FRAME_COLUMNS)
+    assert inflated[0] < sealed.size_bytes / 50
 
 
-def test_the_size_counts_what_is_kept():
+def test_merged_blocks_say_what_they_said_one_by_one():
+    series = make_series(SeriesIndex(), *map(str, range(40)))
+    layout = Layout(series)
+    columns = [[None if i % (j + 2) == 1 else i * j for i in range(90)] for j in range(40)]
+    columns[33] = [10**12 - value for value in columns[3] if value is not None] * 2
+    rows = make_rows(layout, columns, start=5 * SECOND)
+    merged = merge([seal(rows[start : start + 20], wall_offset_ns=7) for start in (0, 20, 40, 60)])
+    assert (merged.count, merged.wall_offset_ns) == (80, 7)
+    assert (merged.first_boottime_ns, merged.last_boottime_ns) == (5 * SECOND, 84 * SECOND)
+    assert merged.boottimes_ns() == [(5 + i) * SECOND for i in range(80)]
+    for one, column in zip(series, columns):
+        assert merged.read(one) == column[:80]
+
+
+def test_the_size_is_what_the_interpreter_keeps():
     series = make_series(SeriesIndex(), *map(str, range(64)))
-    sealed = seal(make_rows(Layout(series), [[float(i * j) for j in range(60)] for i in range(64)]), 0)
-    assert sealed.size_bytes > sum(map(len, sealed.frames)) + len(sealed.times)
-
-
-@given(st.binary(max_size=300))
-def test_a_damaged_frame_raises_parse_error(data):
-    for frame in (data, zlib.compress(data)):
-        with contextlib.suppress(ParseError):
-            unpack_column(frame, 1, 2, 60)
-
-
-def test_a_truncated_frame_is_refused():
-    with pytest.raises(ParseError):
-        unpack_column(zlib.compress(b"\x03"), 0, 2, 60)
+    rows = make_rows(Layout(series), [[float(i * j) for j in range(60)] for i in range(64)])
+    seal(rows, 0)
+    kept = deque()
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        kept.extend(seal(rows, 0) for _ in range(300))
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    stated = sum(block.size_bytes for block in kept)
+    assert 0.9 * stated < after - before <= stated

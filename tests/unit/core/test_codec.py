@@ -25,6 +25,9 @@ columns = st.one_of(
     st.lists(any_float, min_size=1, max_size=70),
     st.lists(st.integers(0, 10**7).map(lambda n: n / 1000), min_size=1, max_size=70),
     st.lists(st.one_of(st.none(), st.integers(0, 300)), min_size=1, max_size=70),
+    st.lists(st.tuples(st.integers(-(2**62), 2**62), st.integers(1, 600)), min_size=1, max_size=4).map(
+        lambda runs: [value for value, rows in runs for _ in range(rows)]
+    ),
     st.tuples(any_value, st.integers(1, 70)).map(lambda pair: [pair[0]] * pair[1]),
 )
 
@@ -55,8 +58,9 @@ def test_what_goes_in_comes_out(column):
         ([4096 * (i * i % 90) for i in range(60)], 16 + 59),
         ([45.0 + (i % 7) / 8 for i in range(60)], 8 + 2 * 59),
         ([round(i * 0.37, 2) for i in range(60)], 8 + 59),
+        ([5] * 300 + [6] * 600 + [-100] * 60, 8 + 2 + 2 * 5),
     ],
-    ids=["constant integer", "absent", "constant float", "steady counter", "pages", "temperature", "decimal"],
+    ids=["constant integer", "absent", "constant float", "steady counter", "pages", "temperature", "decimal", "seldom"],
 )
 def test_what_hosts_hold_is_small(column, most_bytes):
     assert len(codec.encode(column)[1]) <= most_bytes

@@ -137,11 +137,11 @@ def test_a_lane_runs_commands_and_ends_when_asked():
     lane.submit(lambda: lane.add(runner))
     lane.submit(lambda: 1 / 0)  # a broken command must not end the lane
     lane.submit(done.set)
-    assert done.wait(10)
+    assert done.wait(60)
     while runner.health.runs == 0:
         threading.Event().wait(0.01)
     lane.stop()
-    assert lane.join(10)
+    assert lane.join(60)
     assert kind.closed == 1
 
 
@@ -162,15 +162,15 @@ def test_a_lane_that_hangs_is_left_behind_and_runs_its_commands_when_it_is_back(
     lane = Lane("t", Clock(), 0)
     lane.start()
     lane.submit(lambda: lane.add(runner))
-    assert inside.wait(10)
+    assert inside.wait(60)
     assert runner.health.step == "nvmlDeviceGetTemperature(gpu 3)"
     done = threading.Event()
     lane.submit(done.set)
     assert not lane.join(0.05)
     release.set()
-    assert done.wait(10)
+    assert done.wait(60)
     lane.stop()
-    assert lane.join(10)
+    assert lane.join(60)
 
 
 def test_the_supervisor_tells_of_a_hang_once_and_of_its_end():

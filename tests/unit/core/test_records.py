@@ -165,11 +165,13 @@ def test_holdings_are_replaced_by_device():
         ({"kind": Kind.INFO}, "_info"),
         ({"unit": "megabytes"}, "base unit"),
         ({"unit": "bytes"}, "must end the name"),
+        ({"name": "hw_start_time_seconds", "unit": "timestamp_seconds"}, "must end the name"),
         ({"states": ("a",)}, "states"),
         ({"kind": Kind.STATE}, "states"),
         ({"help": "no stop"}, "full stop"),
         ({"source": ""}, "source"),
         ({"labels": ("node",)}, "belong to Prometheus"),
+        ({"labels": ("clock",), "aside": {"color": frozenset({"red"})}}, "set aside"),
     ],
 )
 def test_a_metric_that_breaks_the_rules_cannot_be_declared(wrong, problem):

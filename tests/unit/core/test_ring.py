@@ -56,9 +56,11 @@ def test_a_block_ends_when_a_quarter_of_its_columns_are_dead():
 
 
 def test_the_oldest_block_of_any_table_goes_first():
-    ring = Ring(1600, HOUR)
     series = make_series(SeriesIndex(), *map(str, range(20)))
     layout = Layout(series)
+    unbounded = Ring(1 << 20, HOUR)
+    fill(unbounded, layout, BLOCK_ROWS + 1, value=lambda i: i * 1.1)
+    ring = Ring(unbounded.size_bytes() + unbounded.blocks("t")[0].size_bytes // 2, HOUR)
     fill(ring, layout, BLOCK_ROWS + 1, table="old", value=lambda i: i * 1.1)
     fill(ring, layout, BLOCK_ROWS + 1, table="new", start=100, value=lambda i: i * 1.1)
     assert ring.blocks("old") == []
@@ -67,11 +69,11 @@ def test_the_oldest_block_of_any_table_goes_first():
 
 def test_the_budget_holds_while_series_come_and_go():
     index = SeriesIndex()
-    ring = Ring(60_000, 10 * HOUR)
+    ring = Ring(40_000, 10 * HOUR)
     for tick in range(1200):
         layout = Layout(make_series(index, *(f"{tick // 7}-{n}" for n in range(20))))
         ring.append("t", Row(layout, tick, tick * SECOND, [tick * n * 0.7 for n in range(20)]), EPOCH)
-    assert ring.size_bytes() < 120_000
+    assert ring.size_bytes() < 80_000
     assert len(index) < 20 * 1200 / 7 / 2, "series that no block names must be forgotten"
 
 
@@ -122,11 +124,18 @@ def test_blocks_of_a_small_table_become_one_and_say_the_same():
     rows = 17 * BLOCK_ROWS + 70
     fill(ring, layout, rows, value=lambda i: i * 0.5)
     merged = MERGED_BLOCKS * BLOCK_ROWS
-    assert [block.count for block in ring.blocks("t")] == [MERGED_BLOCKS * merged, BLOCK_ROWS, BLOCK_ROWS]
+    assert [block.count for block in ring.blocks("t")] == [4 * merged, BLOCK_ROWS, BLOCK_ROWS]
     points = ring.read("t", series[1], 0, 2**63)
     assert points.values == [i * 0.5 for i in range(rows)]
     assert points.wall_ns == [EPOCH + i * SECOND for i in range(rows)]
     assert ring.size_bytes() == sum(b.size_bytes for b in ring.blocks("t")) + 2 * 10 * 32
+
+
+def test_what_was_merged_is_merged_with_its_like():
+    for blocks, counts in ((7, [4, 1, 1, 1]), (8, [8]), (13, [8, 4, 1]), (16, [16])):
+        ring = Ring(1 << 20, 10 * HOUR)
+        fill(ring, Layout(make_series(SeriesIndex(), "a")), blocks * BLOCK_ROWS + 1)
+        assert [block.count for block in ring.blocks("t")] == [count * BLOCK_ROWS for count in counts]
 
 
 def test_blocks_on_two_sides_of_a_step_stay_apart():

@@ -87,6 +87,10 @@ def test_hardware_that_is_not_there_is_normal_and_looked_for_again(runner, host,
     assert [r.levelname for r in caplog.records] == ["INFO"]
     assert host.events.since(0) == []
     assert runner.wait_seconds("sample") == RESCAN_SECONDS
+    host.is_hardware_announced = True
+    assert runner.wait_seconds("sample") == RESCAN_SECONDS, "nobody announces this hardware"
+    kind.subsystems = frozenset({"module"})
+    assert runner.wait_seconds("sample") == 60
     kind.fault = None
     runner.run("sample")
     assert runner.health.state is State.OK

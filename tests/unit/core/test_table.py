@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from hwinfod.core.metric import Level
+from hwinfod.core.metric import Kind, Level, Metric
 from hwinfod.core.series import SeriesIndex
 from hwinfod.core.table import Groups, Table
 from tests.unit.core.builders import COUNT, SECOND, VALUE
@@ -60,6 +60,17 @@ def test_a_level_can_be_lower_than_the_metrics_own():
     table.begin()
     veth, eth = table.publish(0).layout.columns
     assert (veth.level, eth.level) == (Level.DETAILED, Level.STANDARD)
+
+
+def test_values_set_aside_are_detailed_unless_the_binder_says_otherwise():
+    clocks = Metric(
+        name="hw_clock_hertz", kind=Kind.GAUGE, unit="hertz", help="X.", source="x", labels=("gpu", "clock"),
+        aside={"clock": frozenset({"video"})},
+    )  # fmt: skip
+    index = SeriesIndex()
+    levels = [index.intern(clocks, ("video", clock)).level for clock in ("video", "sm")]
+    assert levels == [Level.DETAILED, Level.STANDARD]
+    assert index.intern(clocks, ("video", "video"), Level.CORE).level is Level.CORE
 
 
 def test_layouts_are_shared_until_columns_change():

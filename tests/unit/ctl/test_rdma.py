@@ -3,12 +3,17 @@
 
 from __future__ import annotations
 
+import io
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hwinfod.ctl import __main__ as ctl
+from hwinfod.ctl.commands import _rdma_device
 from hwinfod.ctl.failures import FAILED, OK
+from hwinfod.ctl.terminal import Terminal
 from tests.unit.ctl.test_commands import RouteClient, run
 from tests.unit.serve.test_api_rdma import RdmaAsker
 
@@ -26,7 +31,8 @@ def row(out: str, title: str) -> list[str]:
     return line.split()
 
 
-def test_every_port_has_a_line(asker, capsys):
+def test_every_port_has_a_line(asker, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
     asker.device.hw["rnr_nak_retry_err"] += 2
     asker.device.counters |= {"port_rcv_data": 2000}
     asker.kernel.show()
@@ -76,3 +82,65 @@ def test_the_json_is_the_apis_with_the_holders(asker, capsys):
 def test_an_unknown_device_is_a_failure(asker, capsys):
     status, out, _ = run(capsys, "rdma", "none")
     assert (status, out) == (FAILED, "")
+
+
+def holder(owner: str, peers: list[str], amounts: dict[str, int], command: str | None = None) -> dict[str, object]:
+    return {
+        "pid": 4_194_304, "process": "nccl-train-rank", "uid": 0, "command_line": command, "kernel": "",
+        "owner": owner, "amounts": amounts, "peers": peers,
+    }  # fmt: skip
+
+
+HOLDERS = st.lists(
+    st.builds(
+        holder,
+        st.text(st.characters(codec="ascii", categories=("L", "N", "P")), max_size=90),
+        st.lists(st.sampled_from(["10.9.0.2:7174", "[fe80::9803:9bff:fe12:3456]:18515"]), max_size=5),
+        st.dictionaries(st.sampled_from(["qps", "cqs", "mrs", "cm_ids", "mr_bytes"]), st.integers(0, 10**6)),
+        st.none() | st.just("python train.py --nodes 64"),
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+@given(HOLDERS, st.integers(80, 200))
+def test_a_device_fits_the_screen_and_loses_no_peer(asker_document, holders, width):
+    resources = {"age_seconds": 12.0, "holders": holders}
+    out = Terminal(io.StringIO(), {"COLUMNS": str(width)})
+    lines = _rdma_device.screen(asker_document, resources, out)
+    assert max(map(len, lines)) <= width
+    said = " ".join(" ".join(lines).split())
+    for each in holders:
+        assert " ".join(each["peers"][:3]) in said
+        assert each["owner"][:3] in said
+        assert each["owner"][-3:] in said
+
+
+@pytest.fixture(scope="module")
+def asker_document():
+    """A card with all facts that a screen tells, of their usual lengths."""
+    facts = {
+        "hca_type": "MT4129", "driver": "mlx5_core", "firmware": "28.39.1002", "pci": "0000:17:00.0", "numa_node": "0",
+        "guid": "9803:9bff:fe12:3456",
+    }  # fmt: skip
+    port = {
+        "port": 1, "status": "present", "up": True, "state": "active", "physical_state": "linkup",
+        "rate_bytes_per_second": 5e10, "facts": {"link_layer": "InfiniBand", "netdev": "ibp23s0f0np0", "lid": "0x1a2b"},
+        "link_transitions": {"total": 3, "last_hour": 0}, "errors": {}, "retransmits": {}, "congestion": {},
+    }  # fmt: skip
+    resources = {"pd": 1024, "cq": 70_000, "qp": 123_456, "mr": 10**6, "ctx": 1024, "cm_id": 2048, "srq": 16}
+    return {"name": "mlx5_bond_0", "status": "present", "facts": facts, "ports": [port], "resources": resources}
+
+
+@pytest.mark.parametrize(("width", "is_narrow"), [(60, True), (200, False)])
+def test_what_has_no_room_stands_below_its_row(asker, capsys, monkeypatch, width, is_narrow):
+    monkeypatch.setenv("COLUMNS", str(width))
+    of_device = run(capsys, "rdma", "mlx5_0")[1].splitlines()
+    place = next(number for number, line in enumerate(of_device) if "10.9.0.2:7174" in line)
+    assert of_device[place].startswith("  peers 10.9.0.2:7174") == is_narrow
+    assert of_device[place - is_narrow].split()[0] == "4711"
+    assert ("PEERS" in "".join(of_device)) != is_narrow
+    of_all = run(capsys, "rdma")[1].splitlines()
+    assert (of_all[2:] == ["  held by ml/job1000 2, ml/job2000 1"]) == is_narrow
+    assert ("HELD BY" in of_all[0]) != is_narrow

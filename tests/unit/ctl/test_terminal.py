@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hwinfod.ctl import units
 from hwinfod.ctl.chart import chart
 from hwinfod.ctl.span import parse_span
-from hwinfod.ctl.terminal import Terminal, columns, printable, visible_length
+from hwinfod.ctl.terminal import Terminal, columns, filled, printable, visible_length, wrap
 
 
 class Stream(io.StringIO):
@@ -51,6 +51,16 @@ def test_a_bar_has_its_width(ratio):
 
 def test_a_bar_is_plain_where_the_encoding_is():
     assert terminal(tty=False, encoding="ascii").bar(0.5, 4) == "##.."
+
+
+@pytest.mark.parametrize(("asked", "width"), [("120", 120), ("", 80), ("0", 80), ("-5", 80), ("wide", 80), ("²", 80)])
+def test_a_pipe_is_as_wide_as_was_asked_for(asked, width):
+    assert terminal(tty=False, COLUMNS=asked).width == width
+
+
+def test_a_path_is_not_broken_where_text_is_filled():
+    path = "/var/lib/kubelet/pod-resources/kubelet.sock"
+    assert filled(f"no socket: {path}", 50, "  note  ") == f"  note  no socket:\n        {path}"
 
 
 def test_a_sparkline_rises_and_shows_gaps():
@@ -134,9 +144,36 @@ def test_a_flat_chart_is_a_line_in_the_middle():
     assert [cells for _, cells in draw([(7, 7, 7)] * 3, 7, 7)] == ["", "", "###", "", ""]
 
 
+@pytest.mark.parametrize("height", [4, 5, 8])
+def test_its_number_stands_beside_it(height):
+    lines = chart([(7, 7, 7)], 7, 7, height, str, terminal(tty=False, encoding="ascii"))
+    assert [line for line in lines if "7" in line] == [line for line in lines if "#" in line]
+
+
+@given(st.permutations(["nvme2n1", "nvme10n1", "0000:18:00.0", "0000:9a:00.0", "0000:a1:00.0", "0000:aa:00.0"]))
+def test_names_in_order(names):
+    addresses = ["0000:18:00.0", "0000:9a:00.0", "0000:a1:00.0", "0000:aa:00.0"]
+    assert sorted(names, key=units.natural) == [*addresses, "nvme2n1", "nvme10n1"]
+    assert sorted(["10 H100", "2 H100"], key=units.natural) == ["2 H100", "10 H100"]
+
+
 @given(st.lists(st.one_of(st.none(), st.tuples(*[st.floats(-1e9, 1e9)] * 3).map(sorted)), min_size=1, max_size=40))
 def test_a_chart_takes_any_values(buckets):
     present = [bucket for bucket in buckets if bucket]
     if present:
         low, high = min(b[0] for b in present), max(b[2] for b in present)
         assert len(draw(buckets, low, high)) == 5
+
+
+def test_a_title_takes_no_room_from_columns():
+    assert columns([["a title that is long"], ["a", "b"], ["ab", "c"]]) == ["a title that is long", "a   b", "ab  c"]
+
+
+@pytest.mark.parametrize(("parts", "lines"), [
+    ([], ["head: "]),
+    (["one", "two"], ["head: one  two"]),
+    (["one", "two", "three"], ["head: one  two", "      three"]),
+    (["longer than the screen is", "two"], ["head: longer than the screen is", "      two"]),
+])  # fmt: skip
+def test_parts_wrap_behind_their_head(parts, lines):
+    assert wrap("head: ", parts, 16) == lines

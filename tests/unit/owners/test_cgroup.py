@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwinfod.owners.cgroup import as_json, path_of_line, resolve, resolve_path
-from hwinfod.owners.identity import KERNEL_THREAD, NOBODY, Owner, nest
+from hwinfod.owners.cgroup import as_json, made_in, path_of_line, resolve, resolve_path
+from hwinfod.owners.identity import KERNEL_THREAD, NOBODY, Owner, claimed_by, host_part, nest
+from hwinfod.owners.naming import id_of
 from hwinfod.owners.rules.segments import MAX_DEPTH, MAX_PATH, split, unescape
 from hwinfod.sources.process import CgroupLine, parse_cgroups
 
@@ -46,7 +47,14 @@ def test_more_paths(row: dict[str, str]) -> None:
 
 
 # A workload's own directories, as they stand below the root or a slice.
-KNOWN = [row for row in MORE if row["kind"] in ("pod", "container", "vm", "job") and "/../" not in row["path"]]
+# What `ctr run` makes is known by standing at the root, and below nothing else.
+KNOWN = [
+    row
+    for row in MORE
+    if row["kind"] in ("pod", "container", "vm", "job")
+    and "/../" not in row["path"]
+    and not row["path"].startswith("/default/")
+]
 FOREIGN = st.text(st.characters(exclude_characters="/\n", codec="utf-8"), min_size=1, max_size=40)
 ORDINARY = st.sampled_from(
     "system.slice user.slice user-1000.slice user@1000.service foo.service machine.slice kubelet sys fs cgroup"
@@ -117,6 +125,31 @@ def test_territory_is_told() -> None:
     assert inner.within == Owner("container", "lxc", "101")
     assert resolve_path(f"/kubepods/pod{POD}/{A}").within is None
     assert resolve_path(f"/system.slice/containerd.service/kubepods/pod{POD}/{A}").within is None
+
+
+@given(st.sampled_from(KNOWN), st.integers(1, 2**32 - 1))
+def test_a_claim_keeps_what_is_said_and_has_another_id(row: dict[str, str], uid: int) -> None:
+    owner = resolve_path(row["path"])
+    claim = claimed_by(uid, owner)
+    told = owner.within is not None or owner.user is not None
+    assert claim[:8] == owner[:8]
+    assert host_part(claim).user == str(uid) or told
+    assert id_of(claim) != id_of(owner) or host_part(owner).kind in ("user", "unit", "session")
+
+
+@pytest.mark.parametrize(
+    ("path", "above"),
+    [
+        (f"/docker/{A}", "/docker"),
+        (f"/kubepods/pod{POD}/{A}/docker/{B}", "/kubepods"),
+        (f"/system.slice/x.service/slice.slice:docker:{A}/init", "/system.slice/x.service"),
+        ("/lxc.payload.web", ""),
+        ("/system.slice/x.service", None),
+        ("/", None),
+    ],
+)
+def test_where_a_workload_was_made(path: str, above: str | None) -> None:
+    assert made_in(path) == above
 
 
 def test_a_step_is_in_its_job_not_below_it() -> None:

@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,36 +11,16 @@ import pytest
 
 from hwinfod.errors import Denied, Gone
 from hwinfod.owners import process as owners_process
-from hwinfod.owners.identity import KERNEL_THREAD, Owner
+from hwinfod.owners.identity import KERNEL_THREAD, Owner, host_part
+from hwinfod.owners.naming import id_of
 from hwinfod.owners.process import Cgroup, Processes
 from hwinfod.sources.files import Roots
+from hwinfod.sources.process_walk import list_open_files
+from tests.support.process_files import Host
 
 CONTAINER = "1f" * 32
 SCOPE = f"/system.slice/docker-{CONTAINER}.scope"
 EXITING, KTHREAD = 0x4, 0x200000
-
-
-class Host:
-    """A /proc and a /sys in which processes and cgroups come and go."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.roots = Roots(procfs=str(path / "proc"), sysfs=str(path / "sys"))
-        (path / "sys/fs/cgroup").mkdir(parents=True)
-
-    def run(self, pid: int, cgroup: str, *, start: int = 100, name: str = "train", uid: int = 1000, flags: int = 0):
-        directory = self.path / "proc" / str(pid)
-        directory.mkdir(parents=True, exist_ok=True)
-        (directory / "stat").write_text(f"{pid} ({name}) S 1 0 0 0 -1 {flags}{' 0' * 12} {start} 0\n")
-        (directory / "status").write_text(f"Name:\t{name}\nUid:\t7\t{uid}\t7\t7\n")
-        (directory / "cgroup").write_text(f"0::{cgroup}\n")
-        self.cgroup(cgroup).mkdir(parents=True, exist_ok=True)
-
-    def cgroup(self, path: str) -> Path:
-        return self.path / f"sys/fs/cgroup{path}"
-
-    def end(self, pid: int) -> None:
-        shutil.rmtree(self.path / "proc" / str(pid))
 
 
 @pytest.fixture
@@ -100,6 +79,61 @@ def test_a_process_that_becomes_another_program_is_read_anew(host: Host) -> None
     processes.look(7)
     host.run(7, SCOPE, name="python3", uid=1000)
     assert processes.look(7)[2:4] == ("python3", 1000)
+
+
+def test_a_process_that_is_asked_for_again_and_again_is_followed_at_once(host: Host) -> None:
+    processes = Processes(host.roots)
+    host.run(7, "/user.slice/user-1000.slice/session-3.scope")
+    for _ in range(3):
+        assert processes.look(7, 100).owner.kind == "session"
+    host.run(7, "/system.slice/slurmstepd.scope/job_5/step_extern/user/task_0")
+    assert processes.look(7, 100).owner.job_id == "5"
+
+
+def test_another_program_in_a_known_process_is_seen_within_a_few_looks(host: Host) -> None:
+    processes = Processes(host.roots)
+    host.run(7, SCOPE, name="sudo", uid=0)
+    processes.look(7, 100)
+    host.run(7, SCOPE, name="python3", uid=1000)
+    seen = [processes.look(7, 100).uid for _ in range(4)]
+    assert seen == [0, 0, 0, 1000]
+
+
+def test_who_is_there_now_is_told_from_who_is_remembered(host: Host) -> None:
+    processes = Processes(host.roots)
+    host.run(7, SCOPE)
+    assert processes.look_alive(7, 100) == processes.look(7, 100)
+    host.end(7)
+    for _ in range(2):
+        with pytest.raises(Gone):
+            processes.look_alive(7, 100)
+        assert processes.look(7, 100).name == "train"
+
+
+def test_a_kept_directory_is_not_the_next_process_of_the_number(host: Host) -> None:
+    processes = Processes(host.roots)
+    host.run(7, SCOPE, start=100)
+    processes.look_alive(7, 100)
+    host.end(7)
+    host.run(7, "/system.slice/sshd.service", start=200)
+    with pytest.raises(Gone):
+        processes.look_alive(7, 100)
+    assert processes.look_alive(7, 200).owner.unit == "sshd.service"
+
+
+def test_directories_of_processes_are_kept_within_a_bound(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    def held() -> int:
+        found = list_open_files(Roots(), os.getpid(), lambda target: target.startswith(host.roots.procfs))
+        return len(found)
+
+    monkeypatch.setattr(owners_process, "MOST_KEPT", 3)
+    processes = Processes(host.roots)
+    for pid in range(1, 9):
+        host.run(pid, SCOPE)
+        processes.look(pid, 100)
+    assert held() == 3
+    del processes
+    assert held() == 0
 
 
 def test_an_exiting_process_keeps_its_cgroup(host: Host) -> None:
@@ -198,3 +232,54 @@ def test_real_processes() -> None:
     assert processes.look(os.getpid()).name
     with pytest.raises(Gone):
         processes.look(child.pid)
+
+
+UID = "8d3f1c52-7a61-4b1e-9c0d-5e6f7a8b9c0d"
+FORGED = f"/kubepods/burstable/pod{UID}/{CONTAINER}"
+
+
+def give(host: Host, uid: int, *cgroups: str) -> None:
+    """As systemd does with Delegate= and User=."""
+    for cgroup in cgroups:
+        os.chown(host.cgroup(cgroup), uid, -1)
+
+
+@pytest.mark.tier("root")
+@pytest.mark.parametrize("below", [FORGED, f"/docker/{CONTAINER}", "/slurm/uid_0/job_5", "/lxc.payload.web/docker/x"])
+def test_a_user_with_a_delegated_unit_cannot_pass_for_somebody_else(host: Host, below: str) -> None:
+    unit = "/system.slice/jupyter-alice.service"
+    host.run(7, unit + below, uid=1000)
+    host.run(8, below, uid=0)
+    made = [place for place in host.cgroup(unit).rglob("*") if place.is_dir()]
+    give(host, 1000, unit, *(str(place).removeprefix(str(host.cgroup(""))) for place in made))
+    processes = Processes(host.roots)
+    forged, real = processes.look(7).owner, processes.look(8).owner
+    assert (host_part(forged), real.within) == (Owner("user", user="1000"), None)
+    assert id_of(forged) == f"{id_of(real)}@user:1000"
+    assert forged._replace(within=None, user=real.user) == real
+
+
+@pytest.mark.tier("root")
+def test_what_the_host_made_is_its_own_word(host: Host) -> None:
+    quadlet = f"/system.slice/train.service/libpod-payload-{CONTAINER}"
+    for pid, path in {7: quadlet, 8: FORGED, 9: "/machine.slice/systemd-nspawn@web.service/payload/init.scope"}.items():
+        host.run(pid, path, uid=100_000)
+        give(host, 100_000, path)
+    give(host, 100_000, "/machine.slice/systemd-nspawn@web.service/payload")  # it has a user namespace
+    processes = Processes(host.roots)
+    assert [processes.look(pid).owner.within for pid in (7, 8, 9)] == [None, None, None]
+
+
+@pytest.mark.tier("root")
+def test_a_unit_and_a_user_are_told_by_their_slice(host: Host) -> None:
+    manager = "/user.slice/user-1000.slice/user@1000.service"
+    host.run(7, f"{manager}/app.slice/x.service")
+    host.run(8, f"{manager}/user.slice/docker-{CONTAINER}.scope")
+    host.run(9, "/system.slice/jupyter-alice.service/worker")
+    give(host, 1000, manager, f"{manager}/user.slice", "/system.slice/jupyter-alice.service")
+    processes = Processes(host.roots)
+    assert [id_of(processes.look(pid).owner) for pid in (7, 8, 9)] == [
+        "unit:1000:x.service",
+        f"container:docker:{CONTAINER[:12]}@unit:1000:user@1000.service",
+        "unit::jupyter-alice.service",
+    ]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from hwinfod.owners.identity import Owner
 from hwinfod.owners.process import Processes
 from hwinfod.sources.files import Roots
 from tests.support import memory_cgroup
@@ -56,6 +57,15 @@ def test_a_machine_is_found_and_remembered() -> None:
     assert (found.owner.kind, found.owner.runtime, found.owner.container_id) == ("vm", "libvirt", "web")
     assert processes.look(process.pid, found.start_time_ticks) == found
     assert processes.owner_of_cgroup(found.cgroup) == found.owner
+
+
+def test_what_a_delegate_makes_is_his_claim() -> None:
+    with member("jupyter.service/" + POD) as process:
+        path = Processes(Roots()).look(process.pid).cgroup.path
+        os.chown(_directory(path.partition("/kubepods")[0]), 1000, -1)
+        os.chown(_directory(path.rpartition("/")[0].rpartition("/")[0]), 1000, -1)  # kubepods.slice, as he made it
+        owner = Processes(Roots()).look(process.pid).owner
+    assert (owner.pod_uid, owner.user, owner.within) == (UID, "1000", Owner("user", user="1000"))
 
 
 def _directory(path: str) -> Path:

@@ -126,25 +126,19 @@ def test_one_that_is_not_expected_leaves_none_open(tmp_path: Path) -> None:
 
 
 def test_as_a_service_manager_starts_us(tmp_path: Path) -> None:
-    """Descriptor 3, the variables in the real environment, and nothing of them left for children."""
+    """Descriptor 3, the variables in the real environment, and nothing of them left for children. The child puts the
+    socket there: our own descriptor 3 is what a worker of pytest-xdist hears its controller on."""
     program = (
-        "import os\n"
+        "import os, sys\n"
+        "os.dup2(int(sys.argv[1]), 3)\n"
         "from hwinfod.serve.activation import take_activated_sockets\n"
         "os.environ['LISTEN_PID'] = str(os.getpid())\n"
         "api, metrics = take_activated_sockets()\n"
         "print([s.fileno() for s in api], metrics, sorted(k for k in os.environ if k.startswith('LISTEN_')))\n"
     )
     with unix(tmp_path) as listener:
-        command = [sys.executable, "-c", program]
+        command = [sys.executable, "-c", program, str(listener.fileno())]
         environ = {**os.environ, "LISTEN_FDS": "1", "LISTEN_FDNAMES": "api"}
-        saved = os.dup(3) if os.path.exists("/proc/self/fd/3") else None
-        try:
-            os.dup2(listener.fileno(), 3, inheritable=True)
-            done = subprocess.run(command, env=environ, pass_fds=[3], capture_output=True, text=True, check=False)
-        finally:
-            if saved is None:
-                os.close(3)
-            else:
-                os.dup2(saved, 3)
-                os.close(saved)
+        given = [listener.fileno()]
+        done = subprocess.run(command, env=environ, pass_fds=given, capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("[3] [] []\n", "")

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import grp
 import json
 from types import SimpleNamespace
 
 import pytest
 
-from hwinfod import wire
+from hwinfod import wire, wire_owners, wire_topology
 from hwinfod.core.check import Check
 from hwinfod.core.device import Device
 from hwinfod.core.event import EventKind, Severity
@@ -37,8 +38,11 @@ TYPES = {
     "/v1/events": wire.Events,
     "/v1/config": wire.Config,
     "/v1/inventory": wire.Inventory,
-    "/v1/owners": wire.Owners,
+    "/v1/owners": wire_owners.Owners,
+    "/v1/containers": wire_owners.Containers,
+    "/v1/holders": wire_owners.Holders,
     "/v1/rdma": wire.RdmaDevices,
+    "/v1/topology": wire_topology.Topology,
 }
 
 
@@ -63,7 +67,8 @@ class Asker:
     def response(self, path, peer=ROOT, **query):
         lists = {k: v if isinstance(v, list) else [v] for k, v in query.items()}
         route, parameters = self.router.find("GET", path)
-        return route.handler(Request("GET", path, lists, {}, b"", peer, secure=False), **parameters)
+        reply = route.handler(Request("GET", path, lists, {}, b"", peer, secure=False), **parameters)
+        return asyncio.run(reply) if asyncio.iscoroutine(reply) else reply
 
     def __call__(self, path, peer=ROOT, **query):
         return json.loads(self.response(path, peer, **query).body)
@@ -97,6 +102,7 @@ def test_every_route_is_tried_here(ask):
         "/v1/rdma/{device}",
         "/v1/rdma/{device}/resources",
         "/v1/owners/{id}",
+        "/v1/processes/{pid}",
         "/v1/gpus/{uuid}/owners",
         "/v1/rdma/{device}/owners",
     }
@@ -232,7 +238,7 @@ def post(ask, path, peer=ROOT):
 
 def test_root_accepts_the_devices_of_now_and_nobody_else_does(tmp_path):
     ask = Asker(settings={STATE_DIR: str(tmp_path / "state")})
-    gpu = Device("0000:16:00.0", "gpu", "gpu 0", {})
+    gpu = Device("0000:16:00.0", "pci", "gpu 0000:16:00.0", {"class": "gpu"})
     ask.host.devices.report("everything", gpu)
     assert ask("/v1/inventory") == {"accepted_seconds": None, "expected": {}, "present": {"gpu": [gpu.id]}}
     with pytest.raises(Problem):
@@ -277,7 +283,7 @@ def records(follower):
 
 
 def test_the_stream_begins_with_a_snapshot_and_goes_on_with_rows_and_events(ask):
-    follower = Follower(ask.host, Viewer(0, sees_all=True, may_change=True), "hw_cpu_*", "")
+    follower = Follower(ask.host, Viewer(0, sees_all=True, may_change=True, sees_command_lines=True), "hw_cpu_*", "")
     columns, row = records(follower)
     assert columns == {"type": "columns", "table": "everything", "series": [{"metric": RATIO.name, "labels": {}}]}
     assert (row["type"], row["sequence"], row["values"]) == ("row", 1, [0.25])
@@ -293,7 +299,7 @@ def test_the_stream_begins_with_a_snapshot_and_goes_on_with_rows_and_events(ask)
 
 
 def test_the_stream_of_a_stranger_hides_whose_work_it_was(ask):
-    follower = Follower(ask.host, Viewer(1000, sees_all=False, may_change=False), "none", "")
+    follower = Follower(ask.host, Viewer(1000, sees_all=False, may_change=False, sees_command_lines=False), "none", "")
     records(follower)
     ask.host.events.add(EventKind.OOM_KILL, Severity.WARNING, "killed", owner="ml/llama")
     (event,) = records(follower)

@@ -11,7 +11,7 @@ import pytest
 
 from hwinfod import wire_gpus as wire
 from hwinfod.collectors._gpu_families import TEMPERATURE, UP, UTILIZATION
-from hwinfod.core.device import Device
+from hwinfod.core.device import Device, Status
 from hwinfod.core.event import EventKind
 from hwinfod.core.holding import Batch, Holding
 from hwinfod.core.owner import Attribution, Holder, OwnerRecord
@@ -76,10 +76,25 @@ def test_documents_have_the_keys_that_wire_says(ask):
     assert set(processes["processes"][0]) == set(wire.GpuProcess.__annotations__)
 
 
-def test_a_gpu_is_found_by_index_and_by_id(ask):
+def test_a_gpu_is_found_by_index_id_and_address(ask):
     assert ask("/v1/gpus/0") == ask("/v1/gpus/GPU-1")
-    with pytest.raises(Problem, match="no GPU has this id or index"):
+    ask.host.devices.report("nvidia", Device("GPU-7", "gpu", "7", {"gpu": "7", "pci": "0000:39:00.0"}))
+    assert ask("/v1/gpus/0000:39:00.0") == ask("/v1/gpus/7")
+    with pytest.raises(Problem, match="no GPU has this id, index or PCI address"):
         ask("/v1/gpus/9")
+
+
+def test_a_gpu_that_got_a_better_name_is_shown_once(ask):
+    place = {"pci": "0000:18:00.0"}
+    lost = Device("gpu:18", "gpu", "1", {"gpu": "1", **place}, missed=True, status=Status.LOST)
+    ask.host.devices.report("nvidia", lost)
+    assert [gpu["id"] for gpu in ask("/v1/gpus")["gpus"]][:2] == ["GPU-1", "gpu:18"]
+    assert [problem["check"] for problem in ask("/v1/status")["problems"]] == ["device-lost"]
+    ask.host.devices.report("nvidia", Device("GPU-2", "gpu", "1 H100", {"gpu": "1", **place}))
+    assert [gpu["id"] for gpu in ask("/v1/gpus")["gpus"]][:2] == ["GPU-1", "GPU-2"]
+    assert ask("/v1/status")["problems"] == []
+    ask.host.devices.report("nvidia", Device("GPU-3", "gpu", "3", {"gpu": "3"}, status=Status.LOST))
+    assert "GPU-3" in [gpu["id"] for gpu in ask("/v1/gpus")["gpus"]], "of one without a place nobody has taken it"
 
 
 def test_strangers_see_their_own_and_one_row_of_the_rest(ask):
@@ -113,6 +128,13 @@ def test_release_and_resume(ask):
     kinds = [event.kind for event in ask.host.events.since(0)]
     assert EventKind.GPU_RELEASED in kinds
     assert EventKind.GPU_RESUMED in kinds
+
+
+def test_another_release_within_the_minute_is_another_event(ask):
+    for seconds in ("600", "5", "5"):
+        ask.post("/v1/gpus/release", **{"for": seconds})
+    told = [(event.text, event.count) for event in ask.host.events.since(0) if event.kind is EventKind.GPU_RELEASED]
+    assert told == [("let go of the GPUs for 600 s: asked for", 1), ("let go of the GPUs for 5 s: asked for", 2)]
 
 
 @pytest.mark.parametrize("seconds", ["0", "-1", "86401", "x"])

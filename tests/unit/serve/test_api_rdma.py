@@ -154,7 +154,8 @@ def test_a_stranger_sees_his_own_and_the_others_as_one(ask):
     assert (own["pid"], own["owner"]) == (4711, "ml/job1000")
     assert kernel["kernel"] == "ib_core"
     assert others == {
-        "pid": 0, "process": "another user", "uid": -1, "owner": "another user", "kernel": "", "peers": [],
+        "pid": 0, "process": "another user", "uid": -1, "owner": "another user", "kernel": "",
+        "command_line": None, "peers": [],
         "amounts": {"qps": 1, "qps_state_rts": 1, "qps_type_rc": 1, "mrs": 1, "mr_bytes": 8192},
     }  # fmt: skip
 

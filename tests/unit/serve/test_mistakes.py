@@ -13,11 +13,11 @@ from tests.unit.serve.test_api import RATIO, Asker
     ("name", "hint"),
     [
         (RATIO.name.replace("utilization", "utilisation"), f"did you mean {RATIO.name} or hw_core_utilization_ratio?"),
-        ("zzz", "/v1/metrics lists them"),
-        ("hw_" * 1000, "/v1/metrics lists them"),
+        ("zzz", "hwinfoctl metrics; /v1/metrics"),
+        ("hw_" * 1000, "hwinfoctl metrics; /v1/metrics"),
     ],
 )
 def test_a_metric_that_is_none(name: str, hint: str) -> None:
-    with pytest.raises(UserError, match="must be a metric") as caught:
+    with pytest.raises(UserError, match="no metric of this host has this name") as caught:
         Asker()("/v1/series", name=name)
     assert caught.value.hint == hint

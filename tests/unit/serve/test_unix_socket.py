@@ -128,6 +128,7 @@ def test_what_is_no_socket_is_not_touched(tmp_path: Path, kind: str) -> None:
         open_unix_socket(str(path))
     assert path.lstat().st_ino == before.st_ino
     assert (tmp_path / "target").read_text() == "precious"
+    assert not (tmp_path / "s.lock").exists()
 
 
 def test_two_that_start_at_once_do_not_both_win(tmp_path: Path) -> None:

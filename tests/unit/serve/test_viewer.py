@@ -28,26 +28,27 @@ def peer(uid, *groups, gid=100):
 @pytest.mark.parametrize("uid", [0, DAEMON])
 def test_root_and_who_runs_the_daemon_see_and_change_everything(privacy, uid):
     viewer = viewer_of(peer(uid), privacy, DAEMON)
-    assert (viewer.uid, viewer.sees_all, viewer.may_change) == (uid, True, True)
+    assert (viewer.uid, viewer.sees_all, viewer.may_change, viewer.sees_command_lines) == (uid, True, True, True)
 
 
 @pytest.mark.parametrize("privacy", ["open", "own", "group"])
 @pytest.mark.parametrize("member", [peer(1000, 4, GROUP_ID), peer(1000, gid=GROUP_ID)])
 def test_the_group_sees_everything_and_changes_nothing(privacy, member):
     viewer = viewer_of(member, privacy)
-    assert (viewer.sees_all, viewer.may_change) == (True, False)
+    assert (viewer.sees_all, viewer.may_change, viewer.sees_command_lines) == (True, False, True)
 
 
 def test_a_stranger_sees_what_is_their_own():
     viewer = viewer_of(peer(1000), "own")
-    assert (viewer.sees_all, viewer.may_change) == (False, False)
+    assert (viewer.sees_all, viewer.may_change, viewer.sees_command_lines) == (False, False, False)
     assert viewer.sees_user(1000)
     assert not viewer.sees_user(1001)
     assert not viewer.sees_user(0)
 
 
 def test_a_stranger_sees_all_where_it_is_open_and_nothing_where_it_is_the_groups():
-    assert viewer_of(peer(1000), "open").sees_all
+    viewer = viewer_of(peer(1000), "open")
+    assert (viewer.sees_all, viewer.sees_command_lines) == (True, False)
     with pytest.raises(Problem):
         viewer_of(peer(1000), "group")
 

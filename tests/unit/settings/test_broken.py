@@ -29,6 +29,11 @@ SYNTAX = 'a line is [section] or key = value, and texts stand in "quotes"'
         (b"\n \n", ": is empty; write it again, or remove it to have the defaults"),
         (b"[web]\nlisten_addr", f":2: is not valid TOML: expected '=' after a key in a key/value pair; {SYNTAX}"),
         (b'log_level = "debug"\nlog_level = "info"\n', f":2: is not valid TOML: cannot overwrite a value; {SYNTAX}"),
+        (b"[ring]\n[ring]\n", f":2: is not valid TOML: cannot declare [ring] twice; {SYNTAX}"),
+        (
+            b"[collector.cpu]\n[collector]\ncpu.enabled = true\n",
+            f":3: is not valid TOML: cannot redefine namespace [collector.cpu]; {SYNTAX}",
+        ),
         (b'[web]\nlisten_address = [":1",\n', f":3: is not valid TOML: invalid value; {SYNTAX}"),
         (b"log_level = debug\n", f":1: is not valid TOML: invalid value; {SYNTAX}"),
         (b'# caf\xe9\n', ":1: is not UTF-8; TOML files are UTF-8"),

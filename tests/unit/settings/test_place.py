@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from hwinfod.settings import Address, FilePath, ListenAddress
+from hwinfod.settings.place import ConnectAddress
 
 
 @pytest.mark.parametrize(
@@ -39,6 +40,13 @@ def test_addresses(text: str, host: str, port: int) -> None:
 def test_no_addresses(text: str) -> None:
     with pytest.raises(ValueError, match="expected an address such as"):
         ListenAddress().from_text(text)
+
+
+def test_another_program_has_a_name_and_a_port() -> None:
+    assert ConnectAddress().from_text("[::1]:10250") == Address("::1", 10250)
+    for text in (":10250", "127.0.0.1:0", "10250"):
+        with pytest.raises(ValueError, match=r"expected an address such as .*10250"):
+            ConnectAddress().from_text(text)
 
 
 def test_a_path_in_a_flag_may_be_relative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from hwinfod.errors import ParseError
 from hwinfod.sources.amdgpu_metrics import LAYOUTS, PARTITIONS, UnknownRevision, parse_gpu_metrics
-from tests.fixtures.host.gpus import OFFSETS, gpu_metrics
+from tests.fixtures.host.gpus import OFFSETS, described_metrics, gpu_metrics
 
 VERSIONS = [f"v{major}_{minor}" for major, minor in LAYOUTS]
 # Of the APU tables the list of offsets has the essential ones only.
@@ -77,6 +77,82 @@ def test_an_apu_counts_in_hundredths_and_thousandths():
     assert metrics.socket_watts == 15.432
 
 
+def test_a_strix_has_averages_and_leaves_its_load_to_another_file():
+    metrics = parse_gpu_metrics(
+        gpu_metrics(
+            "v3_0", temperature_gfx=4512, temperature_soc=4001, average_gfx_activity=50, average_socket_power=54321,
+            average_gfxclk_frequency=2900, average_uclk_frequency=1000,
+        )
+    )  # fmt: skip
+    assert metrics.gfx_ratio is None
+    assert metrics.temperatures_celsius == {"edge": 45.12, "soc": 40.01}
+    assert metrics.socket_watts == 54.321
+    assert metrics.clocks_hertz == {"graphics": 2_900_000_000, "memory": 1_000_000_000}
+
+
+@pytest.mark.parametrize(("version", "has_naks"), [
+    ("v1_4", False), ("v1_5", False), ("v1_6", True), ("v1_7", True), ("v1_8", True),
+])  # fmt: skip
+def test_errors_of_the_link(version, has_naks):
+    counts = {"pcie_l0_to_recov_count_acc": 1, "pcie_replay_count_acc": 2, "pcie_replay_rover_count_acc": 3}
+    naks = {"pcie_nak_sent_count_acc": 4, "pcie_nak_rcvd_count_acc": 5} if has_naks else {}
+    expected = {"recovery": 1, "replay": 2, "replay_rollover": 3}
+    expected |= {"nak_sent": 4, "nak_received": 5} if has_naks else {}
+    assert parse_gpu_metrics(gpu_metrics(version, **counts, **naks)).pcie_errors == expected
+
+
+@pytest.mark.parametrize("code", ["Q", "I"])
+def test_a_table_that_describes_itself(code):
+    metrics = parse_gpu_metrics(
+        described_metrics(
+            (2, 0, "h", [51]), (2, 1, "h", [-1]), (3, 3, "H", [402]), (10, 4, "H", [90]), (0, 7, "Q", [1 << 17]),
+            (0, 9, "Q", [5000]), (0, 11, "Q", [100]), (0, 16, "H", [16]), (7, 17, "H", [320]), (0, 25, "Q", [2]),
+            (9, 29, "Q", [0, 2, 0, 0]), (0, 31, "H", [1, 0, 0xFFFF]), (1, 33, "H", [2100, 1900, 0xFFFF]),
+            (10, 42, "H", [10, 30]), (0, 999, "B", [1, 2, 3]), (0, 2, "h", [47]), code=code,
+        )
+    )  # fmt: skip
+    assert (metrics.revision, metrics.gfx_ratio, metrics.socket_watts, metrics.energy_joules) == ("1.9", 0.9, 402, 2)
+    assert metrics.temperatures_celsius == {"junction": 51}, "no memory: all ones; no vr_soc: not in degrees"
+    assert (metrics.accumulation_ticks, metrics.residency_ticks) == (5000, {"power": 100})
+    assert (metrics.pcie_gigatransfers_per_second, metrics.pcie_width) == (32, 16)
+    assert metrics.pcie_errors == {"replay": 2}
+    assert metrics.xgmi_read_bytes == {0: 0, 1: 2048, 2: 0, 3: 0}
+    assert metrics.xgmi_links == {"active": 1, "inactive": 1}
+    assert metrics.clocks_hertz == {"graphics": 2_100_000_000}
+    assert (metrics.engines, metrics.partitions) == ({"vcn": 0.2}, ())
+
+
+@pytest.mark.parametrize("change", [
+    lambda table: table + b"\0",  # more than its attributes
+    lambda table: table[:4] + b"\3" + table[5:],  # more attributes than there are
+    lambda table: table[:10] + b"\xff" + table[11:],  # a type that does not exist
+    lambda table: table[:4] + b"\xff\xff\xff\xff" + table[8:],
+])  # fmt: skip
+def test_a_table_that_describes_itself_wrongly_is_not_believed(change):
+    table = change(described_metrics((3, 3, "H", [402]), (10, 4, "H", [90])))
+    with pytest.raises(UnknownRevision):
+        parse_gpu_metrics(struct.pack("<H", len(table)) + table[2:])
+
+
+def test_a_table_of_the_same_size_may_have_other_attributes():
+    """Of another driver, or of a board beside."""
+    tables = [described_metrics((10, number, "H", [50]), (3, 3, "H", [402])) for number in (4, 5)]
+    for _ in range(2):
+        first, second = map(parse_gpu_metrics, tables)
+        assert (first.gfx_ratio, first.memory_ratio) == (0.5, None)
+        assert (second.gfx_ratio, second.memory_ratio) == (None, 0.5)
+
+
+@given(st.binary(max_size=400), st.integers(0, 20))
+def test_any_description(body, count):
+    table = struct.pack("<HBBi", 8 + len(body), 1, 9, count) + body
+    try:
+        metrics = parse_gpu_metrics(table)
+    except UnknownRevision:
+        return
+    assert metrics.gfx_ratio is None or 0 <= metrics.gfx_ratio <= 1
+
+
 @pytest.mark.parametrize("version", ["v1_6", "v1_7", "v1_8"])
 def test_partitions_have_their_own_engines(version):
     parts = [{"gfx": [90], "vcn": [10, 30], "jpeg": [4] * 8}, {"gfx": [10]}, {"gfx": [0], "vcn": [0]}]
@@ -138,4 +214,4 @@ def test_arbitrary_bytes(data):
         parse_gpu_metrics(data)
     except ParseError:
         return
-    assert data[2:4] in {bytes(revision) for revision in LAYOUTS}
+    assert data[2:4] in {bytes(revision) for revision in (*LAYOUTS, (1, 9))}

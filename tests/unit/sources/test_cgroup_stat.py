@@ -8,7 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hwinfod.errors import ParseError
-from hwinfod.sources.cgroup_stat import DeviceBytes, parse_blkio, parse_figure, parse_io, parse_limit, parse_value
+from hwinfod.sources.cgroup_stat import (
+    DeviceBytes,
+    RdmaObjects,
+    parse_blkio,
+    parse_figure,
+    parse_io,
+    parse_limit,
+    parse_rdma,
+    parse_value,
+)
 
 # Linux 6.8, a container with a quota of half a processor.
 CPU_STAT = b"""usage_usec 3100492
@@ -56,6 +65,15 @@ def test_bytes_by_device() -> None:
     assert parse_io(b"") == []
 
 
+def test_objects_by_rdma_device() -> None:
+    current = b"mlx4_0 hca_handle=2 hca_object=2000\nocrdma1 hca_handle=3 hca_object=max\n"
+    assert parse_rdma(current.splitlines()[0]) == [RdmaObjects("mlx4_0", 2, 2000)]
+    assert parse_rdma(b"") == []
+    assert parse_rdma(b"mlx5_0 hca_handle=1 hca_object=2 hca_later=3\nodd\n") == [RdmaObjects("mlx5_0", 1, 2)]
+    with pytest.raises(ParseError):
+        parse_rdma(current)
+
+
 @pytest.mark.parametrize("data", [b"usage_usec x\n", b"usage_usec \n"])
 def test_a_value_that_is_no_number(data: bytes) -> None:
     with pytest.raises(ParseError):
@@ -64,7 +82,7 @@ def test_a_value_that_is_no_number(data: bytes) -> None:
 
 @given(st.one_of(st.binary(), st.text("maxrbytesw=:0123 \nRead", max_size=80).map(str.encode)))
 def test_anything_is_parsed_or_refused(data: bytes) -> None:
-    for parse in (parse_figure, parse_limit, parse_io, parse_blkio, lambda d: parse_value(d, b"m")):
+    for parse in (parse_figure, parse_limit, parse_io, parse_blkio, parse_rdma, lambda d: parse_value(d, b"m")):
         with contextlib.suppress(ParseError):
             parse(data)
 

@@ -13,8 +13,10 @@ from hwinfod.errors import ParseError
 from hwinfod.sources.containerd import (
     Event,
     Task,
+    encode_get,
     encode_subscribe,
-    parse_containers,
+    parse_container,
+    parse_container_id,
     parse_event,
     parse_namespaces,
     parse_tasks,
@@ -34,7 +36,8 @@ T = message_classes(
     Runtime: name=1 string, options=2 Any
     Container: id=1 string, labels=2 map, image=3 string, runtime=4 Runtime, spec=5 Any, snapshotter=6 string,\
  snapshot_key=7 string, created_at=8 Timestamp, updated_at=9 Timestamp, sandbox=11 string
-    ListContainersResponse: containers=1 *Container
+    GetContainerRequest: id=1 string
+    GetContainerResponse: container=1 Container
     Process: container_id=1 string, id=2 string, pid=3 uint32, status=4 int32, stdin=5 string, exit_status=9 uint32
     ListTasksResponse: tasks=1 *Process
     SubscribeRequest: filters=1 *string
@@ -55,7 +58,7 @@ def test_namespaces() -> None:
     assert parse_namespaces(data) == ["default", "k8s.io", "moby"]
 
 
-def test_containers() -> None:
+def test_container() -> None:
     pod = {
         "id": A,
         "labels": {"io.kubernetes.pod.name": "train-0"},
@@ -65,24 +68,36 @@ def test_containers() -> None:
         "snapshotter": "overlayfs",
         "created_at": {"seconds": 1, "nanos": 2},
     }
-    strange = {"id": "wasm", "spec": {"type_url": "x", "value": b"\x00"}}
-    data = T["ListContainersResponse"](containers=[pod, strange]).SerializeToString()
-    first, second = parse_containers(data)
-    assert (first.container_id, first.image, first.runtime) == (
+    data = T["GetContainerResponse"](container=pod).SerializeToString()
+    assert parse_container_id(data) == A
+    found = parse_container(data)
+    assert (found.container_id, found.image, found.runtime) == (
         A,
         "registry.example.org/train:1.4",
         "io.containerd.runc.v2",
     )
-    assert first.labels == {"io.kubernetes.pod.name": "train-0"}
-    assert first.spec is not None
-    assert first.spec.namespace == "ml"
-    assert (second.container_id, second.spec) == ("wasm", None)
+    assert found.labels == {"io.kubernetes.pod.name": "train-0"}
+    assert found.created_ns == 1_000_000_002
+    assert found.spec is not None
+    assert found.spec.namespace == "ml"
+
+
+def test_a_container_of_another_kind() -> None:
+    strange = {"id": "wasm", "spec": {"type_url": "x", "value": b"\x00"}}
+    found = parse_container(T["GetContainerResponse"](container=strange).SerializeToString())
+    assert (found.container_id, found.spec) == ("wasm", None)
+
+
+def test_get_request() -> None:
+    assert T["GetContainerRequest"].FromString(encode_get(A)).id == A
 
 
 def test_tasks() -> None:
     processes = [{"container_id": A, "id": A, "pid": 4711, "status": 2}, {"id": "old", "pid": 5, "status": 77}]
     data = T["ListTasksResponse"](tasks=processes).SerializeToString()
     assert parse_tasks(data) == [Task(A, 4711, "running"), Task("old", 5, "unknown")]
+    stopped = T["ListTasksResponse"](tasks=[{"id": A, "pid": 7, "status": 3, "exit_status": 137}]).SerializeToString()
+    assert parse_tasks(stopped) == [Task(A, 7, "stopped", 137)]
 
 
 def test_task_states() -> None:
@@ -130,7 +145,7 @@ def test_event(data: bytes, expected: Event | None) -> None:
 
 @given(st.binary())
 def test_arbitrary_bytes(data: bytes) -> None:
-    for parse in (parse_namespaces, parse_containers, parse_tasks, parse_event):
+    for parse in (parse_namespaces, parse_container, parse_container_id, parse_tasks, parse_event):
         with contextlib.suppress(ParseError):
             parse(data)
     torn = T["Envelope"](event={"type_url": "containerd.events.TaskExit", "value": data}).SerializeToString()

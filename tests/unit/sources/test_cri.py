@@ -13,11 +13,14 @@ from hwinfod.errors import ParseError
 from hwinfod.sources.cri import (
     CriContainer,
     CriEvent,
+    CriSandbox,
     encode_container_status,
-    encode_list_containers,
+    encode_version,
     parse_container_status,
     parse_event,
     parse_list_containers,
+    parse_list_pod_sandbox,
+    parse_runtime_name,
 )
 from hwinfod.sources.protobuf import encode_bytes
 from tests.support.protobuf import message_classes
@@ -42,7 +45,14 @@ T = message_classes(
  finished_at=6 int64, exit_code=7 int32, image=8 Image, image_ref=9 string, reason=10 string, message=11 string,\
  labels=12 map, annotations=13 map, mounts=14 *Mount, log_path=15 string
     ContainerStatusResponse: status=1 ContainerStatus, info=2 map
+    VersionRequest: version=1 string
+    VersionResponse: version=1 string, runtime_name=2 string, runtime_version=3 string
+    PodMetadata: name=1 string, uid=2 string, namespace=3 string, attempt=4 uint32
+    PodSandbox: id=1 string, metadata=2 PodMetadata, state=3 int32, created_at=4 int64, labels=5 map
+    ListPodSandboxResponse: items=1 *PodSandbox
+    PodSandboxStatus: id=1 string, metadata=2 PodMetadata
     ContainerEventResponse: container_id=1 string, container_event_type=2 int32, created_at=3 int64,\
+ pod_sandbox_status=4 PodSandboxStatus,\
  containers_statuses=5 *ContainerStatus
     """
 )
@@ -89,10 +99,16 @@ def test_states(number: int, state: str) -> None:
     assert parse_list_containers(data)[0].state == state
 
 
-def test_list_request() -> None:
-    assert encode_list_containers() == T["ListContainersRequest"]().SerializeToString()
-    request = T["ListContainersRequest"].FromString(encode_list_containers(running_only=True))
-    assert request == T["ListContainersRequest"](filter={"state": {"state": 1}})
+def test_version() -> None:
+    assert T["VersionRequest"].FromString(encode_version()).version == "0.1.0"
+    reply = T["VersionResponse"](version="0.1.0", runtime_name="cri-o", runtime_version="1.30.0").SerializeToString()
+    assert parse_runtime_name(reply) == "cri-o"
+
+
+def test_sandboxes() -> None:
+    metadata = {"name": "train-0", "uid": "u", "namespace": "ml", "attempt": 1}
+    reply = T["ListPodSandboxResponse"](items=[{"id": SANDBOX, "metadata": metadata, "labels": {"a": "b"}}])
+    assert parse_list_pod_sandbox(reply.SerializeToString()) == [CriSandbox(SANDBOX, "ml", "train-0", "u")]
 
 
 @pytest.mark.parametrize("verbose", [True, False])
@@ -102,13 +118,17 @@ def test_status_request(verbose: bool) -> None:
 
 
 def status(info: dict[str, str]) -> bytes:
-    life = {"id": A, "state": 2, "started_at": 5, "finished_at": 7, "exit_code": 137, "reason": "OOMKilled"}
+    image = {"image": "sha256:abc", "user_specified_image": "train:1.4"}
+    life = {
+        "id": A, "state": 2, "started_at": 5, "finished_at": 7, "exit_code": 137, "reason": "OOMKilled", "image": image,
+    }  # fmt: skip
     return T["ContainerStatusResponse"](status=life, info=info).SerializeToString()
 
 
 def test_status() -> None:
     found = parse_container_status(status({}))
     assert found[:6] == (A, "exited", 5, 7, 137, "OOMKilled")
+    assert found.image == "train:1.4"
     assert (found.pid, found.spec) == (None, None)
 
 
@@ -138,9 +158,22 @@ def test_event(number: int, kind: str) -> None:
     assert parse_event(message.SerializeToString()) == CriEvent(A, kind, 9)
 
 
+def test_event_of_a_sandbox() -> None:
+    sandbox = T["ContainerEventResponse"](container_id=SANDBOX, pod_sandbox_status={"id": SANDBOX})
+    assert parse_event(sandbox.SerializeToString()) == CriEvent(SANDBOX, "created", 0, is_sandbox=True)
+    container = T["ContainerEventResponse"](container_id=A, pod_sandbox_status={"id": SANDBOX})
+    assert not parse_event(container.SerializeToString()).is_sandbox
+
+
 @given(st.binary())
 def test_arbitrary_bytes(data: bytes) -> None:
-    for parse in (parse_list_containers, parse_container_status, parse_event):
+    for parse in (
+        parse_list_containers,
+        parse_list_pod_sandbox,
+        parse_container_status,
+        parse_event,
+        parse_runtime_name,
+    ):
         with contextlib.suppress(ParseError):
             parse(data)
 

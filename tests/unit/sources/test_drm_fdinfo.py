@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwinfod.errors import Gone, ParseError
-from hwinfod.sources.drm_fdinfo import list_drm_descriptors, parse_client, read_client
+from hwinfod.errors import ParseError
+from hwinfod.sources.drm_fdinfo import is_drm_node, parse_client, read_client
 from hwinfod.sources.files import Roots
 from tests.fixtures.host.gpus import GpuHost
 
@@ -99,16 +99,22 @@ def test_arbitrary_lines(text):
     assert client is not None
 
 
-def test_descriptors_below_dev_dri(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("target", "is_node"),
+    [
+        ("/dev/dri/renderD128", True),
+        ("/dri/renderD129", True),
+        ("socket:[/dri/]", False),
+        ("/dev/null", False),
+    ],
+)
+def test_nodes_below_dev_dri(target: str, is_node: bool) -> None:
+    assert is_drm_node(target) is is_node
+
+
+def test_a_client_is_read_by_its_descriptor(tmp_path: Path) -> None:
     host = GpuHost(tmp_path)
-    roots = Roots(str(host.proc), str(host.sys))
     host.open_drm(4711, 5, "drm-driver: xe\n")
-    host.open_drm(4711, 6, "drm-driver: xe\n", node="/dri/renderD129")
-    host.open_drm(4711, 7, "", node="socket:[/dri/]")
-    host.open_drm(4711, 8, "", node="/dev/null")
-    assert sorted(list_drm_descriptors(roots, 4711)) == ["5", "6"]
-    client = read_client(roots, 4711, "5")
+    client = read_client(Roots(str(host.proc), str(host.sys)), 4711, "5")
     assert client is not None
     assert client.driver == "xe"
-    with pytest.raises(Gone):
-        list_drm_descriptors(roots, 1)

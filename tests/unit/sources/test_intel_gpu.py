@@ -53,3 +53,9 @@ def test_garbage_costs_its_value(host):
 
 def test_a_function_without_any(tmp_path):
     assert find_gts(str(tmp_path)) == []
+
+
+def test_intels_own_i915_tells_the_memory(host):
+    """A Flex 170."""
+    card = host.add_intel("0000:4d:00.0", 0x56C0, {"drm/card0/lmem_total_bytes": 16 * GIB}, {}, driver="i915")
+    assert read_memory_bytes(str(card.directory)) == 16 * GIB

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from tests.support.sysfs import put
 
 ZERO = InterfaceCounters(*[0] * 12)
 STATS = (0,) * 21
+LATER = (1,) * 21
 HEADER = b"Inter-|   Receive\n face |bytes\n"
 LINE = b" eth0: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n"
 
@@ -26,9 +28,15 @@ class Kernel:
         self.names = {index: name for name, index in names.items()}
         self.unnamed: set[int] = set()
         self.asked = 0
+        self.refusal = errno.ENODEV
 
     def read(self) -> dict[int, LinkStats]:
         return dict.fromkeys(sorted({*self.names, *self.unnamed}), STATS)
+
+    def read_some(self, indexes: list[int]) -> dict[int, LinkStats]:
+        if not set(indexes) <= self.names.keys():
+            raise ReadError("rtnetlink RTM_GETSTATS", self.refusal)
+        return dict.fromkeys(indexes, LATER)
 
     def name_of(self, index: int) -> str:
         self.asked += 1
@@ -55,6 +63,19 @@ def test_a_name_is_asked_for_once() -> None:
     assert look(reader) == ({"lo", "eth0"}, set())
     assert kernel.asked == 2
     assert reader.counters("eth0") == ZERO
+
+
+def test_some_are_asked_for_without_the_rest() -> None:
+    kernel = Kernel(lo=1, eth0=2)
+    reader = reader_of(kernel)
+    reader.read()
+    assert reader.refresh(["eth0"])
+    assert (reader.counters("eth0").receive_bytes, reader.counters("lo")) == (1, ZERO)
+    kernel.names = {1: "lo", 7: "eth0"}
+    assert not reader.refresh(["eth0"]), "another one has the name by now"
+    kernel.refusal = errno.ENOBUFS
+    with pytest.raises(ReadError, match="buffer space"):
+        reader.refresh(["eth0"])
 
 
 def test_one_that_came_back_is_new() -> None:
@@ -105,6 +126,7 @@ def test_files_know_their_names(tmp_path: Path) -> None:
     reader = FileCounters(Roots(procfs=str(tmp_path)))
     assert look(reader) == ({"eth0"}, {"eth0"})
     assert reader.counters("eth0").receive_bytes == 1
+    assert not reader.refresh(["eth0"]), "a file is read whole"
     put(tmp_path, {"net/dev": HEADER + LINE.replace(b"eth0", b"eth1") + b"eth2: broken\n"})
     assert look(reader) == ({"eth1", "eth2"}, {"eth1", "eth2"})
     with pytest.raises(ParseError):

@@ -44,7 +44,7 @@ def entry(**fields: object) -> dict[str, object]:
 
 def test_a_gpu_by_environment() -> None:
     data = checkpoint(entry(DeviceIDs={"-1": [GPU]}, AllocResp=response(envs={"NVIDIA_VISIBLE_DEVICES": GPU})))
-    assert parse_checkpoint(data) == [DeviceEntry(UID, "cuda", "nvidia.com/gpu", (GPU,), (), ())]
+    assert parse_checkpoint(data).entries == (DeviceEntry(UID, "cuda", "nvidia.com/gpu", (GPU,), (), ()),)
 
 
 def test_devices_by_path_and_numa_node() -> None:
@@ -58,28 +58,38 @@ def test_devices_by_path_and_numa_node() -> None:
             AllocResp=response(devices=nodes),
         )
     )
-    (found,) = parse_checkpoint(data)
+    (found,) = parse_checkpoint(data).entries
     assert found.device_ids == ("0000:1a:00.0", "0000:9a:00.0", "0000:9b:00.0")
     assert found.device_paths == ("/dev/infiniband/uverbs0", "/dev/infiniband/uverbs1")
 
 
 def test_devices_by_cdi() -> None:
     data = checkpoint(entry(AllocResp=response(cdi_devices=[{"name": f"nvidia.com/gpu={GPU}"}])))
-    assert parse_checkpoint(data)[0].cdi_devices == (f"nvidia.com/gpu={GPU}",)
+    assert parse_checkpoint(data).entries[0].cdi_devices == (f"nvidia.com/gpu={GPU}",)
+
+
+def test_what_is_shared_by_mps() -> None:
+    answers = [response(envs={name: "x"}) for name in ("CUDA_MPS_PIPE_DIRECTORY", "NVIDIA_VISIBLE_DEVICES")]
+    found = parse_checkpoint(checkpoint(*(entry(AllocResp=answer) for answer in answers))).entries
+    assert [each.uses_mps for each in found] == [True, False]
+
+
+def test_all_devices_of_the_node() -> None:
+    assert parse_checkpoint(checkpoint()).registered == {"nvidia.com/gpu": (GPU,)}
 
 
 def test_a_list_of_ids_as_before_1_20() -> None:
-    assert parse_checkpoint(checkpoint(entry(DeviceIDs=[GPU, "x"])))[0].device_ids == (GPU, "x")
+    assert parse_checkpoint(checkpoint(entry(DeviceIDs=[GPU, "x"]))).entries[0].device_ids == (GPU, "x")
 
 
 @pytest.mark.parametrize("answer", [None, 7, "", "%%%", "AAAA", base64.b64encode(b"\x1a\x7f").decode(), "\u00e4"])
 def test_a_broken_answer_does_not_cost_the_entry(answer: object) -> None:
-    (found,) = parse_checkpoint(checkpoint(entry(DeviceIDs={"0": [GPU]}, AllocResp=answer)))
+    (found,) = parse_checkpoint(checkpoint(entry(DeviceIDs={"0": [GPU]}, AllocResp=answer))).entries
     assert found == DeviceEntry(UID, "cuda", "nvidia.com/gpu", (GPU,), (), ())
 
 
 def test_nothing_allocated() -> None:
-    assert parse_checkpoint(b'{"Data":{"PodDeviceEntries":null,"RegisteredDevices":{}},"Checksum":1}') == []
+    assert parse_checkpoint(b'{"Data":{"PodDeviceEntries":null,"RegisteredDevices":{}},"Checksum":1}') == ((), {})
 
 
 @pytest.mark.parametrize("data", [b"", b"[]", b"{}", b'{"data":{}}', b'{"Data":'])
@@ -90,7 +100,7 @@ def test_what_is_no_checkpoint(data: bytes) -> None:
 
 @pytest.mark.parametrize("item", [None, [], "x", {"DeviceIDs": {"0": [1, None]}, "PodUID": ["x"], "ContainerName": {}}])
 def test_an_entry_of_another_shape_is_empty(item: object) -> None:
-    assert parse_checkpoint(checkpoint(item)) == [DeviceEntry("", "", "", (), (), ())]
+    assert parse_checkpoint(checkpoint(item)).entries == (DeviceEntry("", "", "", (), (), ()),)
 
 
 @given(st.binary())
@@ -98,7 +108,7 @@ def test_arbitrary_bytes(data: bytes) -> None:
     with contextlib.suppress(ParseError):
         parse_checkpoint(data)
     answer = base64.b64encode(data).decode()
-    assert len(parse_checkpoint(checkpoint(entry(AllocResp=answer)))) == 1
+    assert len(parse_checkpoint(checkpoint(entry(AllocResp=answer))).entries) == 1
 
 
 def test_read(tmp_path: Path) -> None:
@@ -108,4 +118,4 @@ def test_read(tmp_path: Path) -> None:
     path = tmp_path / CHECKPOINT.lstrip("/")
     path.parent.mkdir(parents=True)
     path.write_bytes(checkpoint(entry(DeviceIDs={"0": [GPU]})))
-    assert read_checkpoint(roots)[0].device_ids == (GPU,)
+    assert read_checkpoint(roots).entries[0].device_ids == (GPU,)

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hwinfod.core.container import DeviceNode
 from hwinfod.errors import ParseError
-from hwinfod.sources.oci_spec import MOST_DEVICES, DeviceNode, OciSpec, parse_spec, spec_of
+from hwinfod.sources.oci_spec import MOST_DEVICES, OciSpec, parse_spec, spec_of
 
 DATA = Path(__file__).parent / "data"
 GPU = "GPU-7d8429d5-531d-d6a6-6510-3b662081a75a"

@@ -9,10 +9,14 @@ from hypothesis import strategies as st
 
 from hwinfod.sources.files import Roots
 from hwinfod.sources.pci import (
+    AMD,
+    INTEL,
+    NVIDIA,
     classify,
     find_pci_directory,
     is_pci_address,
     is_stand_in,
+    list_gpus,
     list_pci,
     read_driver,
     read_is_suspended,
@@ -112,3 +116,28 @@ def test_the_real_host(roots: Roots) -> None:
         assert f"PCI_SLOT_NAME={address}" in uevent
         assert f"PCI_ID={device.vendor_id:04X}:{device.device_id:04X}" in uevent
         assert f"PCI_CLASS={device.class_code:X}" in uevent
+
+
+def test_gpus_by_vendor(roots: Roots, tmp_path: Path) -> None:
+    """A display of a console, the sound of a GPU and what lies on the bus half made are none."""
+    for address, vendor, code in (
+        ("0000:16:00.0", "0x10de", "0x030200"),
+        ("0000:17:00.0", "0x1002", "0x120000"),
+        ("0000:17:00.1", "0x1002", "0x040300"),
+        ("0000:18:00.0", "0x1a03", "0x030000"),
+        ("0000:19:00.0", "garbage", "0x030000"),
+    ):
+        put_pci(tmp_path, f"0000:15:01.0/{address}", {**GPU, "vendor": vendor, "class": code})
+    assert list_gpus(roots) == {"0000:16:00.0": NVIDIA, "0000:17:00.0": AMD}
+    assert list_gpus(Roots(sysfs=str(tmp_path / "none"))) == {}
+
+
+def test_a_function_is_looked_at_once_for_as_long_as_it_stands_there(roots: Roots, tmp_path: Path) -> None:
+    directory = put_pci(tmp_path, "0000:15:01.0/0000:16:00.0", GPU)
+    name = tmp_path / "bus/pci/devices/0000:16:00.0"
+    assert list_gpus(roots) == {"0000:16:00.0": NVIDIA}
+    (directory / "vendor").write_text("0x8086\n")
+    assert list_gpus(roots) == {"0000:16:00.0": NVIDIA}
+    link(name.with_name("new"), name.resolve())
+    name.with_name("new").rename(name)  # another inode under the name, as for a card that was plugged in
+    assert list_gpus(roots) == {"0000:16:00.0": INTEL}

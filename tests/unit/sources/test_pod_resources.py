@@ -8,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hwinfod.errors import ParseError
-from hwinfod.sources.pod_resources import Claim, ContainerDevices, Devices, device_of, parse_list
+from hwinfod.sources.pod_resources import Claim, ContainerDevices, Devices, device_of, parse_allocatable, parse_list
 from tests.support.protobuf import message_classes
 
 GPU = "GPU-7d8429d5-531d-d6a6-6510-3b662081a75a"
 MIG = "MIG-41b36db6-9b84-5d9d-9bf5-3d1d25f5ab5f"
 
 # kubernetes/kubelet pkg/apis/podresources/v1/api.proto, with neighbours that are not read
-List = message_classes(
+T = message_classes(
     """
     Node: ID=1 int64
     Topology: nodes=1 *Node
@@ -27,8 +27,10 @@ List = message_classes(
     Container: name=1 string, devices=2 *Devices, cpu_ids=3 *int64, memory=4 *Memory, dynamic_resources=5 *Dynamic
     Pod: name=1 string, namespace=2 string, containers=3 *Container, cpu_ids=4 *int64, memory=5 *Memory
     ListPodResourcesResponse: pod_resources=1 *Pod
+    AllocatableResourcesResponse: devices=1 *Devices, cpu_ids=2 *int64, memory=3 *Memory
     """
-)["ListPodResourcesResponse"]
+)
+List = T["ListPodResourcesResponse"]
 
 
 def test_devices_and_claims() -> None:
@@ -77,6 +79,12 @@ def test_devices_and_claims() -> None:
     ]
 
 
+def test_allocatable() -> None:
+    devices = [{"resource_name": "nvidia.com/gpu", "device_ids": [GPU], "topology": {"nodes": [{"ID": 1}]}}]
+    reply = T["AllocatableResourcesResponse"](devices=devices, cpu_ids=[0, 1]).SerializeToString()
+    assert parse_allocatable(reply) == [Devices("nvidia.com/gpu", (GPU,))]
+
+
 def test_an_empty_node() -> None:
     assert parse_list(b"") == []
 
@@ -105,8 +113,9 @@ def test_the_device_behind_an_id(device_id: str, device: str) -> None:
 
 @given(st.binary())
 def test_arbitrary_bytes(data: bytes) -> None:
-    with contextlib.suppress(ParseError):
-        parse_list(data)
+    for parse in (parse_list, parse_allocatable):
+        with contextlib.suppress(ParseError):
+            parse(data)
 
 
 @given(st.text())

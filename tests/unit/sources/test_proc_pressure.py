@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hwinfod.errors import ParseError
-from hwinfod.sources.proc_pressure import Pressure, Stall, parse_pressure, parse_some_microseconds
+from hwinfod.sources.proc_pressure import Pressure, Stall, parse_pressure, parse_total_microseconds
 
 BOTH = b"some avg10=0.73 avg60=1.01 avg300=0.36 total=3956984\nfull avg10=0.00 avg60=50.00 avg300=100.00 total=17\n"
 
@@ -41,17 +41,21 @@ def test_arbitrary_bytes(data: bytes) -> None:
     assert pressure.some is None or math.isfinite(pressure.some.ratio_10s)
 
 
-def test_the_total_of_some_alone() -> None:
-    data = b"some avg10=0.00 avg60=0.00 avg300=0.00 total=3194092201\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=7\n"
-    assert parse_some_microseconds(data) == 3194092201
-    assert parse_some_microseconds(b"full avg10=0.00 avg60=0.00 avg300=0.00 total=7\n") is None
+def test_the_totals_alone() -> None:
+    some = b"some avg10=0.00 avg60=0.00 avg300=0.00 total=3194092201\n"
+    full = b"full avg10=0.00 avg60=0.00 avg300=0.00 total=7\n"
+    assert parse_total_microseconds(some + full) == (3194092201, 7)
+    assert parse_total_microseconds(some) == (3194092201, None)
+    assert parse_total_microseconds(full) == (None, 7)
     with pytest.raises(ParseError):
-        parse_some_microseconds(b"some avg10=0.00\n")
+        parse_total_microseconds(b"some avg10=0.00\n")
 
 
 @given(st.binary() | st.binary().map(lambda data: b"some " + data))
 def test_arbitrary_bytes_behind_some(data: bytes) -> None:
     try:
-        assert parse_some_microseconds(data) is None or data.startswith(b"some ")
+        some, full = parse_total_microseconds(data)
+        assert some is None or b"some " in data
+        assert full is None or b"full " in data
     except ParseError:
-        assert data.startswith(b"some ")
+        assert b"some " in data or b"full " in data

@@ -17,6 +17,7 @@ from hwinfod.sources.process import (
     CgroupLine,
     ProcessFiles,
     parse_cgroups,
+    parse_command_line,
     parse_hidepid,
     parse_stat,
     parse_status,
@@ -50,6 +51,50 @@ def test_a_name_forges_no_field(name: bytes, shown: str) -> None:
     stat = parse_stat(STAT % name)
     assert (stat.pid, stat.name, stat.state, stat.parent_pid) == (4711, shown, "S", 1)
     assert (stat.is_kernel_thread, stat.start_time_ticks) == (False, 3141592)
+
+
+@pytest.mark.parametrize(
+    ("data", "shown"),
+    [
+        (b"python3\0train.py\0--lr=0.1\0", "python3 train.py --lr=0.1"),
+        (b"sh\0-c\0echo a\nrm b\0", "sh -c echo a rm b"),
+        (b"\x1b[2J\0\xff\x9b\0\xe2\x80\xae", "[2J \N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}"),
+        (b"nginx: worker process\0\0\0\0", "nginx: worker process"),
+        (b"", ""),
+        (b"x" * 4095, "x" * 4095),
+        (b"x" * 4096, "x" * 4096 + " ..."),
+    ],
+)
+def test_a_command_line_is_one_printable_line(data: bytes, shown: str) -> None:
+    assert parse_command_line(data) == shown
+
+
+@given(st.binary(max_size=5000))
+def test_no_command_line_speaks_to_a_terminal(data: bytes) -> None:
+    shown = parse_command_line(data)
+    assert shown.isprintable()
+    assert len(shown) <= 4100
+
+
+def test_the_command_line_of_a_process_is_read_as_far_as_a_page_goes() -> None:
+    command = [sys.executable, "-c", "print(flush=True); input()", "y" * 9000]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        child.stdout.readline()  # it runs: exec(2) is over
+        with contextlib.closing(ProcessFiles(Roots(), child.pid)) as files:
+            data = files.command_line()
+        child.kill()
+    assert data.startswith(os.fsencode(sys.executable) + b"\0-c\0print(flush=True); input()\0yyy")
+    assert len(data) == 4096
+
+
+def test_a_kept_cgroup_is_as_new_and_ends_with_its_process() -> None:
+    with subprocess.Popen(["sleep", "600"]) as child, contextlib.closing(ProcessFiles(Roots(), child.pid)) as files:
+        assert [files.cgroup_again(), files.cgroup_again()] == [files.cgroup()] * 2
+        child.kill()
+        child.wait()
+        with pytest.raises(Gone):
+            files.cgroup_again()
 
 
 def test_kernel_thread() -> None:

@@ -148,15 +148,36 @@ def test_after_an_error_the_socket_is_new() -> None:
 def test_the_question() -> None:
     """struct nlmsghdr: RTM_GETSTATS is 94, a dump; struct if_stats_msg: IFLA_STATS_LINK_64."""
     assert build_question(9) == struct.pack("=IHHIIBBHII", 28, 94, 0x301, 9, 0, 0, 0, 0, 0, 1)
+    assert build_question(9, 3) == struct.pack("=IHHIIBBHII", 28, 94, 0x001, 9, 0, 0, 0, 0, 3, 1)
+
+
+def test_some_are_asked_for_one_by_one() -> None:
+    """The answer to a question for one has no end but itself."""
+    kernel = Kernel([stats(1, flags=0)], [stats(5, sequence=6, flags=0), stats(3, flags=0)])
+    assert sorted(StatsSocket(lambda: kernel).read_some([1, 3])) == [1, 3]
+    assert (kernel.questions, list(kernel.pending)) == (2, [])
+
+
+def test_one_that_has_left_is_told_apart() -> None:
+    kernel = Kernel([message(ERROR, struct.pack("=i", -errno.ENODEV) + bytes(16), flags=0)], [stats(1) + done()])
+    reader = StatsSocket(lambda: kernel)
+    with pytest.raises(ReadError) as gone:
+        reader.read_some([4])
+    assert gone.value.errno == errno.ENODEV
+    assert list(reader.read()) == [1]
 
 
 def test_the_real_kernel_agrees_with_its_proc_file() -> None:
     reader = StatsSocket()
     before = parse_net_dev(read_file("/proc/net/dev"))
     ours = {socket.if_indextoname(index): to_counters(figures) for index, figures in reader.read().items()}
+    one = reader.read_some([socket.if_nametoindex("lo")])
+    with pytest.raises(ReadError, match="No such device"):
+        reader.read_some([0x7FFFFFFF])
     after = parse_net_dev(read_file("/proc/net/dev"))
     reader.close()
     assert before.keys() == ours.keys()
+    assert {socket.if_indextoname(index) for index in one} == {"lo"}
     for name, counters in ours.items():
         assert all(low <= value <= high for low, value, high in zip(before[name], counters, after[name], strict=True))
 

@@ -14,7 +14,7 @@ from hwinfod.sources.statvfs import Hung, StatvfsProbe, TooManyHung
 from tests.support.hung_mount import HungMount
 
 SOON = 0.05
-PATIENCE = 10.0
+PATIENCE = 60.0
 
 
 class Mounts:
@@ -67,7 +67,7 @@ def expect_hung(probe: StatvfsProbe, path: bytes) -> Hung:
 
 def wait_until_returned(probe: StatvfsProbe, path: bytes) -> None:
     released = threading.Event()
-    for _ in range(1000):
+    for _ in range(int(PATIENCE * 100)):
         if path not in probe.hung():
             return
         released.wait(0.01)

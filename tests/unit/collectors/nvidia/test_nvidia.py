@@ -42,15 +42,13 @@ def test_every_value_has_its_unit(a100: Machine) -> None:
         of(3, "aperture_limit_bytes"): 128 * GIB,
         of(3, "temperature_celsius", sensor="gpu"): 53,
         of(3, "temperature_celsius", sensor="memory"): 61,
-        of(3, "temperature_limit_celsius", limit="slowdown"): 89,
         of(3, "power_watts"): 258.5,
         of(3, "power_average_watts"): 250,
         of(3, "power_enforced_limit_watts"): 400,
-        of(3, "power_limit_watts", limit="min"): 100,
+        of(3, "power_limit_watts", limit="minimum"): 100,
         of(3, "energy_joules_total"): 5000.003,
         of(3, "clock_hertz", clock="sm"): 1_410_000_000,
         of(3, "clock_hertz", clock="memory"): 1_593_000_000,
-        of(3, "clock_limit_hertz", clock="video"): 1_290_000_000,
         of(3, "performance_state"): 0,
         of(3, "throttled", reason="sw_power_cap"): 1,
         of(3, "throttled", reason="hw_thermal"): 0,
@@ -64,7 +62,6 @@ def test_every_value_has_its_unit(a100: Machine) -> None:
         of(3, "ecc_errors_total", type="corrected", memory="dram"): 4,
         of(3, "ecc_errors_total", type="uncorrected", memory="dram"): 0,
         of(3, "ecc_errors_total", type="corrected", memory="sram"): 0,
-        of(3, "ecc_errors_lifetime_total", type="uncorrected", memory="dram"): 1,
         of(3, "remapped_rows", type="corrected"): 2,
         of(3, "row_remap", state="pending"): 0,
         of(3, "recovery_action"): 0,
@@ -73,6 +70,11 @@ def test_every_value_has_its_unit(a100: Machine) -> None:
     }
     assert {name: values.get(name) for name in expected} == expected
     assert values["hwinfod_gpu_released"] == 0
+    limits = bench.run("links")
+    assert limits[of(3, "temperature_limit_celsius", limit="slowdown")] == 89
+    assert limits[of(3, "ecc_errors_lifetime_total", type="uncorrected", memory="dram")] == 1
+    assert limits[of(3, "clock_limit_hertz", clock="video")] == 1_290_000_000
+    assert [limits[of(3, f"pcie_link_{name}")] for name in ("generation_limit", "width_limit_lanes")] == [4, 16]
     assert of(3, "fan_speed_ratio") not in values
 
 
@@ -93,6 +95,33 @@ def test_the_inventory_has_the_facts(a100: Machine) -> None:
     assert device.facts["architecture"] == "Ampere"
     assert device.facts["device_node"] == "/dev/nvidia5"
     assert any(f"uuid={uuid(5)}" in line and "model=A100-SXM4-80GB" in line for line in bench.infos())
+
+
+def test_the_render_node_is_that_of_the_function(a100: Machine) -> None:
+    put(a100.function(5) / "drm", {"card5/dev": "226:5", "renderD133/dev": "226:133"})
+    bench = a100.bench()
+    bench.run()
+    assert [bench.host.devices.current[uuid(gpu)].facts["render_node"] for gpu in (4, 5)] == ["", "/dev/dri/renderD133"]
+
+
+def test_boards_before_row_remapping_retire_pages(a100: Machine) -> None:
+    a100.fake.update({"gpu.0.field.29": "1:5", "gpu.0.field.30": "1:2", "gpu.0.field.31": "1:1"})
+    values = a100.bench().run()
+    assert values[of(0, "retired_pages", type="corrected")] == 5
+    assert values[of(0, "retired_pages", type="uncorrected")] == 2
+    assert values[of(0, "page_retirement_pending")] == 1
+    assert of(1, "retired_pages", type="corrected") not in values
+
+
+def test_traffic_is_never_asked_of_the_call_that_takes_20_ms(h100: Machine) -> None:
+    """It measures while the caller waits; the fields count."""
+    h100.fake.record()
+    bench = h100.bench()
+    for method in ("sample", "links", "processes", "facts", "sample"):
+        bench.run(method)
+    calls = {name for name, _ in h100.fake.calls()}
+    assert "nvmlDeviceGetFieldValues" in calls
+    assert not [name for name in calls if "Throughput" in name or "Set" in name.replace("EventSet", "")]
 
 
 def test_a_lost_gpu_costs_that_gpu(a100: Machine) -> None:
@@ -188,7 +217,9 @@ def test_a_geforce_lacks_half_and_says_so_once(start: Start, caplog: pytest.LogC
     bench.run()
     bench.run("links")
     said = [record.message for record in caplog.records if "does not support" in record.message]
-    assert len(said) == 1
+    lacking = [name for line in said for name in line.partition("support ")[2].split(", ")]
+    assert {"nvmlDeviceGetMemoryErrorCounter", "nvmlDeviceGetTemperatureThreshold"} <= set(lacking)
+    assert len(lacking) == len(set(lacking))
     assert bench.skipped == {}
 
 
@@ -224,7 +255,7 @@ def test_processes_are_merged_by_the_largest_memory(a100: Machine) -> None:
     assert held[100].amounts["memory_utilization_ratio"] == 0.4
     assert "memory_bytes" not in held[200].amounts
     assert held[200].amounts["utilization_ratio"] == 0
-    assert [held[300].role, held[400].role] == ["mps server", "mps client"]
+    assert [held[300].role, held[400].role] == ["mps server (shared)", "mps client"]
 
 
 def test_garbage_shares_are_no_shares(a100: Machine) -> None:
@@ -235,6 +266,9 @@ def test_garbage_shares_are_no_shares(a100: Machine) -> None:
     a100.fake.samples(0, [(100, now + 1, 4_000_000_000, 0, 0, 0), (100, now + 2, 50, 0, 0, 0)])
     bench.run("processes")
     assert bench.host.holdings.current[uuid(0)].holdings[0].amounts["utilization_ratio"] == 0.5
+    a100.fake.samples(0, [(100, now + 3, 4_000_000_000, 0, 0, 0)])
+    bench.run("processes")
+    assert bench.host.holdings.current[uuid(0)].holdings[0].amounts == {"memory_bytes": GIB}, "and no share of 0"
 
 
 def test_a_sleeping_gpu_is_not_woken(a100: Machine) -> None:

@@ -53,6 +53,20 @@ def test_names_of_a_bundle_come_within_one_beat_and_leave_with_it(bench: Bench, 
     assert names_of(bench).containers == ()
 
 
+def test_what_a_bundle_was_given_comes_and_leaves_with_it(bench: Bench, tmp_path: Path) -> None:
+    hook = {"prestart": [{"path": "/usr/bin/nvidia-container-runtime-hook"}]}
+    spec = {"process": {"env": ["NVIDIA_VISIBLE_DEVICES=GPU-1"]}, "hooks": hook}
+    write(tmp_path / TASKS / "moby" / A / "config.json", spec)
+    bench.run()
+    (found,) = bench.host.allocations.current["bundle"].allocations
+    assert (found.container_id, found.device_ids) == (A, ("GPU-1",))
+    shutil.rmtree(tmp_path / TASKS / "moby" / A)
+    bench.run(after=10)
+    assert bench.host.allocations.current["bundle"].allocations == ()
+    bench.runner.close()
+    assert bench.host.allocations.current == {}
+
+
 def test_an_unchanged_host_hands_over_the_same_snapshot(bench: Bench, tmp_path: Path) -> None:
     (tmp_path / "root/var/log/pods" / f"ml_train-0_{UID}").mkdir(parents=True)
     bench.run()

@@ -6,7 +6,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwinfod.owners.usage.accounts import Accounts, Budget, Sums, fold
+from hwinfod.owners.usage.accounts import Accounts, Sums
 
 POD = ("pod",)
 
@@ -46,23 +46,3 @@ def test_sums_never_fall_while_the_owner_lives(passes: list[dict[int, int]]) -> 
         assert total is not None
         assert not members or total >= max(before, *members.values())
         before = total
-
-
-def test_beyond_the_budget_the_oldest_are_kept_and_there_are_no_counters() -> None:
-    budget = Budget(10)
-    owners = {(f"o{n}",): float(-n) for n in range(12)}
-    assert budget.choose(owners) == [(f"o{n}",) for n in range(11, 1, -1)]
-    assert (budget.is_over, budget.dropped) == (True, 2)
-
-
-def test_counters_come_back_when_a_tenth_is_free() -> None:
-    budget = Budget(10)
-    seen = []
-    for count in (10, 11, 10, 9, 10):
-        budget.choose({(f"o{n}",): 0.0 for n in range(count)})
-        seen.append(budget.is_over)
-    assert seen == [False, True, True, False, False]
-
-
-def test_the_rest_is_folded() -> None:
-    assert fold([Sums([1], [2, None]), Sums([5], [3, 4])]) == [5, 4]

@@ -48,10 +48,13 @@ def test_cpu_and_memory_of_a_container_with_its_names(tmp_path: Path, cgroup: Ma
 
 
 def test_details(tmp_path: Path, cgroup: Make) -> None:
-    stall = "some avg10=0.00 avg60=0.00 avg300=0.00 total=2500000\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=1\n"
+    stall = (
+        "some avg10=0.00 avg60=0.00 avg300=0.00 total=2500000\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=500000\n"
+    )
     files = {
         "memory_stat": "anon 7\nfile 8\n", "memory_peak": "99\n", "memory_max": "max\n", "pids_current": "4\n",
         "memory_events": "oom 9\noom_kill 2\n", "memory_pressure": stall,
+        "rdma_current": "mlx5_0 hca_handle=3 hca_object=70\nmlx5_1 hca_handle=0 hca_object=0\n",
         "io_stat": "8:0 rbytes=10 wbytes=20\n253:0 rbytes=10 wbytes=20\n",
     }  # fmt: skip
     cgroup(f"system.slice/docker-{A}.scope", **files)
@@ -67,6 +70,9 @@ def test_details(tmp_path: Path, cgroup: Make) -> None:
         assert by_owner(values, f"hw_owner_{family}") == {owner: value}, family
     assert by_owner(values, "hw_owner_memory_limit_bytes") == {}
     assert by_owner(values, "hw_owner_pressure_some_seconds_total") == {f"{owner} memory": 2.5}
+    assert by_owner(values, "hw_owner_pressure_full_seconds_total") == {f"{owner} memory": 0.5}
+    assert by_owner(values, "hw_owner_rdma_hca_handles") == {f"{owner} mlx5_0": 3, f"{owner} mlx5_1": 0}
+    assert by_owner(values, "hw_owner_rdma_hca_objects")[f"{owner} mlx5_0"] == 70
 
 
 def test_peaks_of_several_cgroups_are_not_added(tmp_path: Path, cgroup: Make) -> None:
@@ -166,6 +172,24 @@ def test_an_owner_that_is_gone_has_no_series(tmp_path: Path, cgroup: Make) -> No
         file.unlink()
     directory.rmdir()
     assert by_owner(bench.run(), "hw_owner_cpu_seconds_total") == {}
+
+
+def test_a_container_that_is_started_anew_under_its_path_is_found(tmp_path: Path, cgroup: Make) -> None:
+    directory = cgroup(POD, usec=3_000_000)
+    bench = Bench(OwnerUsage, tmp_path)
+    for _ in range(2):
+        assert by_owner(bench.run(), "hw_owner_cpu_seconds_total") == {f"pod {UID}": 3.0}
+    directory.rename(tmp_path / "gone")
+    directory.mkdir()
+    (before,) = bench.runner._collector.members.values()
+    bench.run()  # its descriptors lead nowhere
+    bench.run()
+    (after,) = bench.runner._collector.members.values()
+    assert (before.path, before is after) == (after.path, False)
+    cgroup(POD, usec=1_000_000)
+    for _ in range(12):
+        values = bench.run(after=30)
+    assert by_owner(values, "hw_owner_cpu_seconds_total") == {f"pod {UID}": 4.0}
 
 
 def test_a_host_without_cgroups(tmp_path: Path) -> None:

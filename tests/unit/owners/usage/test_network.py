@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from hwinfod.core.account import Account
 from hwinfod.core.owner import ContainerName, Names
 from hwinfod.owners.usage.collector import OwnerUsage
 from tests.support.bench import Bench
 from tests.support.owners import GIB, POD, UID, A, B, by_owner
 
 HEADER = "Inter-|   Receive\n face |bytes    packets\n"
+PACKETS = "hw_owner_network_transmit_packets_total"
 RECEIVED, SENT = "hw_owner_network_receive_bytes_total", "hw_owner_network_transmit_bytes_total"
 
 
@@ -31,7 +33,7 @@ class Machine:
         (directory / "ns").mkdir(parents=True)
         (directory / "ns/net").symlink_to(namespace)
         (directory / "net").mkdir()
-        lines = [f"{name}: {received} {' 0' * 7} {sent} {' 0' * 7}\n" for name in ("lo", "eth0")]
+        lines = [f"{name}: {received} 3 {' 0' * 6} {sent} 4 {' 0' * 6}\n" for name in ("lo", "eth0")]
         (directory / "net/dev").write_text(HEADER + "".join(lines))
 
     def cgroup(self, path: str, *pids: int, below: str = "") -> None:
@@ -45,6 +47,11 @@ class Machine:
     def run(self) -> dict[str, int | float]:
         self.bench.run()
         return self.bench.run("network")
+
+    def accounts(self) -> list[Account]:
+        """As they are after the next sample."""
+        self.bench.run()
+        return list(self.bench.host.accounting.owners.values())
 
 
 @pytest.fixture
@@ -61,12 +68,17 @@ def test_containers_of_a_pod_share_their_traffic(machine: Machine) -> None:
     values = machine.run()
     assert by_owner(values, RECEIVED) == {"ml/train-0": 7}
     assert by_owner(values, SENT) == {"ml/train-0": 8}
+    assert by_owner(values, PACKETS) == {"ml/train-0": 4}
+    assert sorted(account.network for account in machine.accounts()) == ["own", "shared"]
 
 
 def test_owners_on_the_hosts_network_have_none(machine: Machine) -> None:
     machine.cgroup(f"docker/{A}", 100)
     machine.process(100, "net:[1]", 7, 8)
     assert by_owner(machine.run(), RECEIVED) == {}
+    (account,) = machine.accounts()
+    assert account.network == "host"
+    assert not any("network" in metric.name for metric, _ in account.values())
 
 
 def test_another_process_tells_when_the_first_is_gone_or_its_number_is_another(machine: Machine) -> None:
@@ -90,3 +102,13 @@ def test_namespaces_that_may_not_be_seen_are_said(machine: Machine) -> None:
     machine.cgroup(f"docker/{A}", 100)
     assert by_owner(machine.run(), RECEIVED) == {}
     assert machine.bench.skipped == {"network": "namespaces of 1 owners may not be seen: CAP_SYS_PTRACE"}
+    assert [account.network for account in machine.accounts()] == ["hidden"]
+
+
+def test_the_account_of_an_owner_has_its_traffic(machine: Machine) -> None:
+    machine.cgroup(f"docker/{A}", 100)
+    machine.process(100, "net:[2]", 7, 8)
+    machine.run()
+    (account,) = machine.accounts()
+    traffic = {metric.name: value for (metric, _), value in account.values().items() if "network" in metric.name}
+    assert traffic == {RECEIVED: 7, SENT: 8, RECEIVED.replace("bytes", "packets"): 3, PACKETS: 4}

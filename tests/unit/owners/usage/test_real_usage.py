@@ -97,6 +97,9 @@ def test_its_network_is_its_own_and_is_not_held(worker: subprocess.Popen[str]) -
     values = bench.run("network")
     assert by_owner(values, "hw_owner_network_transmit_bytes_total")[OWNER] >= 1000
     assert by_owner(values, "hw_owner_network_receive_bytes_total")[OWNER] >= 1000
+    assert by_owner(values, "hw_owner_network_transmit_packets_total")[OWNER] >= 1
+    bench.run()
+    assert [one.network for one in bench.host.accounting.owners.values() if ID[:12] in one.labels] == ["own"]
     held = [os.readlink(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd") if _is_open(fd)]
     assert not any("net:[" in link or "/net/dev" in link for link in held)
     bench.runner.close()

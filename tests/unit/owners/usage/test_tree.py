@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from hwinfod.owners.identity import Owner, claimed_by
 from hwinfod.owners.usage import tree
 from hwinfod.owners.usage.tree import Tree
 
@@ -74,6 +75,33 @@ def test_a_cgroup_made_anew_under_its_name_is_another_one(tmp_path: Path) -> Non
     assert before.inode != after.inode
 
 
+def test_workloads_are_left_alone_in_a_pass_that_is_not_thorough(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = make(tmp_path, f"docker/{A}", "system.slice/web.service")
+    found.rescan()
+    looked: list[str] = []
+    stat = os.stat
+    monkeypatch.setattr(tree.os, "stat", lambda path: (looked.append(path), stat(path))[1])
+    assert [cgroup.path for cgroup in found.rescan(thorough=False)] == [f"/docker/{A}", "/system.slice/web.service"]
+    assert str(tmp_path / "docker" / A) not in looked
+    assert str(tmp_path / "system.slice/web.service") in looked
+    os.rmdir(tmp_path / "docker" / A)
+    assert [cgroup.path for cgroup in found.rescan(thorough=False)] == ["/system.slice/web.service"]
+
+
+def test_beside_one_that_came_all_are_looked_at(tmp_path: Path) -> None:
+    docker = tmp_path / "tree/docker"
+    found = make(tmp_path / "tree", f"docker/{A}")
+    (before,) = found.rescan()
+    os.rename(docker / A, tmp_path / "elsewhere")
+    os.mkdir(docker / A)
+    assert list(found.rescan(thorough=False)) == [before]
+    os.mkdir(docker / B)
+    after = {cgroup.path: cgroup.inode for cgroup in found.rescan(thorough=False)}
+    assert after[before.path] != before.inode
+
+
 def test_only_what_changed_is_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = make(tmp_path, f"docker/{A}", "system.slice/web.service")
     found.rescan()
@@ -97,3 +125,15 @@ def test_a_flood_of_directories_is_bounded_and_said(tmp_path: Path, monkeypatch:
     paths(found)
     assert len(paths(found)) > 2
     assert found.left_out <= 4
+
+
+@pytest.mark.tier("root")
+def test_a_delegated_unit_is_its_users_territory(tmp_path: Path) -> None:
+    unit = "system.slice/jupyter-alice.service"
+    own = make(tmp_path, f"{unit}/{POD}/cri-containerd-{A}.scope", f"{POD}/cri-containerd-{A}.scope")
+    for path in (unit, f"{unit}/kubepods.slice", f"{unit}/{POD}"):
+        os.chown(tmp_path / path, 1000, -1)
+    owners = {cgroup.path: owner for cgroup, owner in own.rescan().items()}
+    forged, real = owners[f"/{unit}/{POD}/cri-containerd-{A}.scope"], owners[f"/{POD}/cri-containerd-{A}.scope"]
+    assert (forged.within, real.within) == (Owner("user", user="1000"), None)
+    assert forged == claimed_by(1000, real)

@@ -81,4 +81,4 @@ def test_a_reader_that_stops_early_is_no_traceback():
     ) as process:
         process.stdout.close()
         assert process.stderr.read() == b""
-        assert process.wait(30) == 1
+        assert process.wait(60) == 1

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""What tests/conftest.py uses of pytest-xdist, which ships no types."""
