@@ -50,7 +50,9 @@ def command(
     keep: bool = False,
 ) -> list[str]:
     """`go` is the character device that says when to go on, by which a boot is one to be saved. The guest's disk
-    is written to only to `keep` what it has become. setpriv: should we be killed, the guest is too."""
+    is written to only to `keep` what it has become. setpriv: should we be killed, the guest is too. One thread runs
+    both processors: before 8.1, QEMU that translates code while another thread's processor writes it keeps what was
+    there, and a kernel that patches itself dies of "int3" at boot (QEMU's commit deba78709ae8)."""
     line = _KERNEL_LINE if go == "null" else f"{_KERNEL_LINE} vm.wait"
     ports = [
         argument
@@ -62,7 +64,7 @@ def command(
     ]
     return [
         *("setpriv", "--pdeathsig", "KILL", PROGRAM),
-        *("-accel", "tcg,thread=multi", "-machine", "q35", "-cpu", "max", "-smp", "2", "-m", str(memory_mib)),
+        *("-accel", "tcg,thread=single", "-machine", "q35", "-cpu", "max", "-smp", "2", "-m", str(memory_mib)),
         *("-display", "none", "-monitor", "none", "-nodefaults", "-no-user-config", "-nic", "none"),
         *("-serial", f"file:{directory / 'console'}"),
         *("-kernel", str(guest.kernel), "-initrd", str(guest.initramfs), "-append", line),
