@@ -11,6 +11,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from hwinfod._streams import forget_output, open_closed
 from hwinfod.core.imports import without_ssl
 from hwinfod.engine import Declared, discover
 from hwinfod.errors import UserError
@@ -26,6 +27,7 @@ EXIT_FAILED, EXIT_USAGE, EXIT_CONFIG = 1, 2, 78
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The program. `argv` without the program's name."""
+    open_closed()
     arguments = sys.argv[1:] if argv is None else argv
     declared = [Declared.of(kind) for kind in discover()]
     table = Table([*SETTINGS, *(setting for item in declared for setting in item.settings())], TITLES)
@@ -57,7 +59,7 @@ def _print(answer: str) -> int:
         sys.stdout.write(answer)
         sys.stdout.flush()
     except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter's end fails with it again
+        forget_output()
         if not isinstance(error, BrokenPipeError):  # `| head` has seen enough
             return _complain(UserError(f"cannot write the output: {error.strerror}"), EXIT_FAILED)
     return 0

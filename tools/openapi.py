@@ -12,8 +12,15 @@ import types
 from dataclasses import dataclass, field
 from typing import Any, Union, get_args, get_origin, get_type_hints, is_typeddict
 
-from hwinfod import wire, wire_gpus, wire_owners, wire_topology
 from hwinfod._version import VERSION
+from hwinfod.wire.devices import DeviceList, DeviceRecord, Inventory
+from hwinfod.wire.events import Events
+from hwinfod.wire.gpus import Gpu, GpuHold, GpuProcesses, Gpus
+from hwinfod.wire.owners import Containers, Holders, Owner, Owners, Process
+from hwinfod.wire.rdma import RdmaDevice, RdmaDevices, RdmaResources
+from hwinfod.wire.samples import MetricList, Samples, SeriesHistory
+from hwinfod.wire.status import Collectors, Config, Index, Status
+from hwinfod.wire.topology import Topology
 
 
 @dataclass(frozen=True)
@@ -32,18 +39,18 @@ _COMMAND_LINES = {
 }
 
 OPERATIONS: dict[str, Operation] = {
-    "/v1": Operation("Version and features of the API.", wire.Index),
-    "/v1/status": Operation("What is wrong now, and the host in a few figures.", wire.Status),
+    "/v1": Operation("Version and features of the API.", Index),
+    "/v1/status": Operation("What is wrong now, and the host in a few figures.", Status),
     "/v1/devices": Operation(
         "The inventory; what is gone stays listed as lost.",
-        wire.DeviceList,
+        DeviceList,
         {"kind": "Only this kind: gpu, disk ...", "status": "Only this status."},
     ),
-    "/v1/devices/{id}": Operation("One device.", wire.DeviceRecord),
-    "/v1/metrics": Operation("The catalog of metrics.", wire.MetricList),
+    "/v1/devices/{id}": Operation("One device.", DeviceRecord),
+    "/v1/metrics": Operation("The catalog of metrics.", MetricList),
     "/v1/samples": Operation(
         "The latest value of every series that is fresh.",
-        wire.Samples,
+        Samples,
         {
             "name": "A glob over metric names.",
             "collector": "Only of this collector.",
@@ -53,7 +60,7 @@ OPERATIONS: dict[str, Operation] = {
     ),
     "/v1/series": Operation(
         "What series were, from the ring.",
-        wire.SeriesHistory,
+        SeriesHistory,
         {
             "name": "The metric.",
             "label": _LABEL,
@@ -64,7 +71,7 @@ OPERATIONS: dict[str, Operation] = {
     ),
     "/v1/events": Operation(
         "What happened, oldest first.",
-        wire.Events,
+        Events,
         {
             "since": "Only what is new or was counted up since this version.",
             "start": "Only what happened at or after this time, in seconds since 1970.",
@@ -78,51 +85,49 @@ OPERATIONS: dict[str, Operation] = {
         "application/x-ndjson",
         {"name": "A glob over metric names.", "collector": "Only of this collector."},
     ),
-    "/v1/collectors": Operation("How the collectors fare.", wire.Collectors),
-    "/v1/inventory": Operation("The devices that are expected and those that are here.", wire.Inventory),
+    "/v1/collectors": Operation("How the collectors fare.", Collectors),
+    "/v1/inventory": Operation("The devices that are expected and those that are here.", Inventory),
     "/v1/inventory/accept": Operation(
-        "Make the devices of now the ones that are expected (root only).", wire.Inventory, method="post"
+        "Make the devices of now the ones that are expected (root only).", Inventory, method="post"
     ),
-    "/v1/rdma": Operation("RDMA devices with ports, rates, errors.", wire.RdmaDevices),
-    "/v1/rdma/{device}": Operation("One RDMA device, by name or id.", wire.RdmaDevice),
+    "/v1/rdma": Operation("RDMA devices with ports, rates, errors.", RdmaDevices),
+    "/v1/rdma/{device}": Operation("One RDMA device, by name or id.", RdmaDevice),
     "/v1/rdma/{device}/resources": Operation(
-        "Who holds the device's queue pairs, memory regions and other objects.", wire.RdmaResources, _COMMAND_LINES
+        "Who holds the device's queue pairs, memory regions and other objects.", RdmaResources, _COMMAND_LINES
     ),
-    "/v1/config": Operation("The settings in force and where each came from; secrets hidden.", wire.Config),
-    "/v1/owners": Operation("Who holds which part of which device.", wire_owners.Owners),
+    "/v1/config": Operation("The settings in force and where each came from; secrets hidden.", Config),
+    "/v1/owners": Operation("Who holds which part of which device.", Owners),
     "/v1/holders": Operation(
         "Every process that has a node of a GPU or an RDMA device open, with memory or without.",
-        wire_owners.Holders,
+        Holders,
         _COMMAND_LINES,
     ),
     "/v1/processes/{pid}": Operation(
         "Whose a process is, and what it holds; of any process of this host that the viewer may see.",
-        wire_owners.Process,
+        Process,
         _COMMAND_LINES,
     ),
     "/v1/containers": Operation(
-        "Every container that is known: names, state, cgroup, what it uses and what it holds.", wire_owners.Containers
+        "Every container that is known: names, state, cgroup, what it uses and what it holds.", Containers
     ),
-    "/v1/owners/{id}": Operation("One owner, with what it uses of the host.", wire_owners.Owner, _COMMAND_LINES),
-    "/v1/gpus": Operation("GPUs of all vendors with their latest values.", wire_gpus.Gpus),
-    "/v1/gpus/{uuid}": Operation("One GPU, by its id, index or PCI address.", wire_gpus.Gpu),
-    "/v1/gpus/{uuid}/processes": Operation(
-        "Who uses the GPU; `all` for every GPU.", wire_gpus.GpuProcesses, _COMMAND_LINES
-    ),
+    "/v1/owners/{id}": Operation("One owner, with what it uses of the host.", Owner, _COMMAND_LINES),
+    "/v1/gpus": Operation("GPUs of all vendors with their latest values.", Gpus),
+    "/v1/gpus/{uuid}": Operation("One GPU, by its id, index or PCI address.", Gpu),
+    "/v1/gpus/{uuid}/processes": Operation("Who uses the GPU; `all` for every GPU.", GpuProcesses, _COMMAND_LINES),
     "/v1/gpus/release": Operation(
         "Let go of NVIDIA's driver, so that others can reset or reconfigure it (root only); 409 while a call does not"
         " return.",
-        wire_gpus.GpuHold,
+        GpuHold,
         {"for": "Seconds; 600 by default."},
         method="post",
     ),
-    "/v1/gpus/resume": Operation("Take the driver again (root only).", wire_gpus.GpuHold, method="post"),
+    "/v1/gpus/resume": Operation("Take the driver again (root only).", GpuHold, method="post"),
     "/v1/topology": Operation(
         "Where GPUs, network cards and drives stand: NUMA nodes, PCI bridges, NVLink and XGMI, what lies between them.",
-        wire_topology.Topology,
+        Topology,
     ),
-    "/v1/gpus/{uuid}/owners": Operation("Who holds part of a GPU.", wire_owners.Owners),
-    "/v1/rdma/{device}/owners": Operation("Who holds objects of an RDMA device.", wire_owners.Owners),
+    "/v1/gpus/{uuid}/owners": Operation("Who holds part of a GPU.", Owners),
+    "/v1/rdma/{device}/owners": Operation("Who holds objects of an RDMA device.", Owners),
     "/metrics": Operation(
         "Prometheus text 0.0.4, or OpenMetrics 1.0 where Accept prefers it.",
         "text/plain",

@@ -10,6 +10,7 @@ import time
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from hwinfod._streams import forget_output, open_closed
 from hwinfod._version import VERSION
 from hwinfod.ctl.client import Client
 from hwinfod.ctl.failures import EXIT_STATUS, FAILED, INTERRUPTED, OK, Failure
@@ -51,6 +52,7 @@ examples:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The program. `argv` without the program's name; returns the exit status."""
+    open_closed()
     arguments = sys.argv[1:] if argv is None else list(argv)
     try:
         try:
@@ -65,17 +67,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:  # `| head` has seen enough
-        _forget_output()
+        forget_output()
         return OK
     except OSError as error:  # of the output: what goes wrong with the socket is a Failure
-        _forget_output()
+        forget_output()
         print(f"hwinfoctl: cannot write the output: {error.strerror or error}", file=sys.stderr)
         return FAILED
-
-
-def _forget_output() -> None:
-    """What is left of it is written nowhere, so that the interpreter's end does not fail with it again."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(arguments: Sequence[str]) -> int:

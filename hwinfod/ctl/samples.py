@@ -10,7 +10,7 @@ from hwinfod.ctl.units import number
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from hwinfod.wire import Sample
+    from hwinfod.wire.samples import Sample
 
 
 class Latest:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from hwinfod.serve.http.messages import Request, Response
     from hwinfod.serve.web.access import WebConfigFile
     from hwinfod.settings import Settings
-    from hwinfod.wire import Faces as WireFaces
+    from hwinfod.wire.status import Faces as WireFaces
 
 _TEXTFILE_SECONDS = 0.5
 # Everyone may connect: who asks decides what is seen (`viewer`).

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Both programs where nobody takes what they print: `| head` has seen enough, and the disk is full."""
+"""Both programs where nobody takes what they print: `| head` has seen enough, the disk is full, output is closed."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ COMMANDS = [
     "hwinfod --print-config",
     "hwinfod --version",
 ]
+MODULES = {"hwinfoctl": "hwinfod.ctl", "hwinfod": "hwinfod"}
 
 
 @pytest.fixture
@@ -32,9 +33,8 @@ def closed() -> Iterator[int]:
 
 def printed(typed: str, output: int, unbuffered: str) -> subprocess.CompletedProcess[str]:
     program, *words = typed.split()
-    module = {"hwinfoctl": "hwinfod.ctl", "hwinfod": "hwinfod"}[program]
     return subprocess.run(
-        [sys.executable, "-m", module, *words],
+        [sys.executable, "-m", MODULES[program], *words],
         stdout=output, stderr=subprocess.PIPE, text=True, check=False, cwd=ROOT, timeout=PATIENCE_SECONDS,
         env=clean_environ(PYTHONUNBUFFERED=unbuffered),
     )  # fmt: skip
@@ -53,3 +53,26 @@ def test_a_full_disk_is_one_sentence(typed: str) -> None:
         done = printed(typed, full.fileno(), "")
     program = typed.partition(" ")[0]
     assert (done.returncode, done.stderr) == (1, f"{program}: cannot write the output: No space left on device\n")
+
+
+@pytest.mark.parametrize("typed", COMMANDS)
+def test_closed_output_is_one_sentence(typed: str) -> None:
+    done = closing(">&-", typed)
+    program = typed.partition(" ")[0]
+    assert (done.returncode, done.stderr) == (1, f"{program}: cannot write the output: Bad file descriptor\n")
+
+
+@pytest.mark.parametrize(("typed", "status"), [("hwinfoctl --socket /nowhere status", 3), ("hwinfod --typo", 2)])
+def test_words_of_an_error_go_nowhere_else(typed: str, status: int) -> None:
+    done = closing("2>&-", typed)
+    assert (done.returncode, done.stdout) == (status, "")
+
+
+def closing(redirection: str, typed: str) -> subprocess.CompletedProcess[str]:
+    """The program with one of its standard descriptors closed."""
+    program, *words = typed.split()
+    line = f'exec "$@" {redirection}'
+    return subprocess.run(
+        ["sh", "-c", line, "sh", sys.executable, "-m", MODULES[program], *words],
+        capture_output=True, text=True, check=False, cwd=ROOT, timeout=PATIENCE_SECONDS, env=clean_environ(),
+    )  # fmt: skip

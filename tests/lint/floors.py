@@ -16,13 +16,11 @@ from tests.lint.project import Module
 
 FLOORS: dict[str, int] = {
     "hwinfod": 0,
+    "hwinfod._streams": 0,
     "hwinfod._version": 0,
     "hwinfod.errors": 0,
     "hwinfod.settings": 0,
     "hwinfod.wire": 0,
-    "hwinfod.wire_gpus": 0,
-    "hwinfod.wire_owners": 0,
-    "hwinfod.wire_topology": 0,
     "hwinfod.core": 1,
     "hwinfod.sources": 2,
     "hwinfod.collectors": 3,
@@ -42,9 +40,7 @@ FLOORS: dict[str, int] = {
 APART = "hwinfod.ctl"
 APART_MAY_IMPORT = (
     "hwinfod.wire",
-    "hwinfod.wire_gpus",
-    "hwinfod.wire_owners",
-    "hwinfod.wire_topology",
+    "hwinfod._streams",
     "hwinfod._version",
     APART,
 )

@@ -10,7 +10,7 @@ from hwinfod.ctl.terminal import printable
 
 if TYPE_CHECKING:
     from hwinfod.ctl.client import Client
-    from hwinfod.wire import DeviceRecord
+    from hwinfod.wire.devices import DeviceRecord
 
 
 def find_id(client: Client, text: str) -> str:

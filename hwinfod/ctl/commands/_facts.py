@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hwinfod.ctl.failures import FAILED, Failure
 
 if TYPE_CHECKING:
-    from hwinfod.wire import MetricRecord
+    from hwinfod.wire.samples import MetricRecord
 
 KIND = "info"
 

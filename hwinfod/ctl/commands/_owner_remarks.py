@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from hwinfod.ctl.terminal import Terminal
-    from hwinfod.wire_owners import OpenNodes, Owner, Owners
+    from hwinfod.wire.owners import OpenNodes, Owner, Owners
 
 _IDLE_SECONDS = 600  # a GPU that was given and rests between two steps of work needs no line
 

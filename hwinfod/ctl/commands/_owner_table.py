@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from hwinfod.ctl.terminal import Terminal
-    from hwinfod.wire_owners import AllocatedDevice, Owner, OwnerDevice
+    from hwinfod.wire.owners import AllocatedDevice, Owner, OwnerDevice
 
 _COLUMNS = ("OWNER", "KIND", "ALLOC", "GPU", "MEMORY", "UTIL", "PROC", "SINCE", "RDMA")
 _RIGHT = frozenset({"MEMORY", "UTIL", "PROC", "SINCE"})

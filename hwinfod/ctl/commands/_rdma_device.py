@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from hwinfod.ctl.terminal import Terminal
-    from hwinfod.wire import RdmaCount, RdmaDevice, RdmaHolder, RdmaPort, RdmaResources, WireValue
+    from hwinfod.wire import WireValue
+    from hwinfod.wire.rdma import RdmaCount, RdmaDevice, RdmaHolder, RdmaPort, RdmaResources
 
 _TELLING = ("hca_type", "driver", "firmware", "pci", "numa_node", "guid")
 _PORT_TELLING = ("link_layer", "netdev", "lid")

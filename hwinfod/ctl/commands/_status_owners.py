@@ -11,7 +11,7 @@ from hwinfod.ctl.commands._owner_table import shortened, spans
 from hwinfod.ctl.terminal import printable
 
 if TYPE_CHECKING:
-    from hwinfod.wire_owners import Owner, Owners
+    from hwinfod.wire.owners import Owner, Owners
 
 _LONGEST_NAME = 28
 _MOST_NOTES = 3

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hwinfod.ctl.terminal import Terminal
-    from hwinfod.wire import Problem
+    from hwinfod.wire.status import Problem
 
 TAGS = {"critical": ("CRIT", "red"), "warning": ("warn", "yellow"), "info": ("note", "cyan")}
 

@@ -11,7 +11,7 @@ from hwinfod.ctl.terminal import printable
 
 if TYPE_CHECKING:
     from hwinfod.ctl.terminal import Terminal
-    from hwinfod.wire_topology import Topology, TopologyBridge, TopologyDevice
+    from hwinfod.wire.topology import Topology, TopologyBridge, TopologyDevice
 
 _HIDDEN_BRIDGES = frozenset({"root port", "switch port"})  # one way in, one way out: they say nothing
 _HIDDEN_DEVICES = frozenset({"display"})

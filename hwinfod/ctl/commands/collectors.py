@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from hwinfod.ctl.client import Client
     from hwinfod.ctl.terminal import Terminal
-    from hwinfod.wire import CollectorState
+    from hwinfod.wire.status import CollectorState
 
 _STYLES = {"ok": "green", "failing": "red", "absent": "dim", "starting": "yellow"}
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from hwinfod.ctl.client import Client
     from hwinfod.ctl.terminal import Terminal
-    from hwinfod.wire import DeviceRecord
+    from hwinfod.wire.devices import DeviceRecord
 
 _TELLING = ("model", "vendor", "driver", "pci", "numa_node", "serial", "firmware", "version")
 _LEAST_NAME, _LEAST_WHAT = 16, 20

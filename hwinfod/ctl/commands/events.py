@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from hwinfod.ctl.client import Client
     from hwinfod.ctl.terminal import Terminal
-    from hwinfod.wire import EventRecord
+    from hwinfod.wire.events import EventRecord
 
 _STYLES = {"critical": ("CRIT", "red"), "warning": ("warn", "yellow"), "info": ("info", "dim")}
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from hwinfod.ctl.client import Client
     from hwinfod.ctl.terminal import Terminal
-    from hwinfod.wire_gpus import Gpu, GpuHold, GpuProcesses
+    from hwinfod.wire.gpus import Gpu, GpuHold, GpuProcesses
 
 _FEW = 2
 _UNITS = ("timestamp_seconds", "bytes", "ratio", "watts", "celsius", "hertz", "joules", "seconds")

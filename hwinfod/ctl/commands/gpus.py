@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from hwinfod.ctl.client import Client
     from hwinfod.ctl.terminal import Terminal
-    from hwinfod.wire_gpus import Gpu, GpuHold, Gpus
+    from hwinfod.wire.gpus import Gpu, GpuHold, Gpus
 
 _GIB = 1 << 30
 _BAR_WIDTH = 4

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from hwinfod.ctl.client import Client
     from hwinfod.ctl.terminal import Terminal
-    from hwinfod.wire import SeriesHistory, SeriesPoints
+    from hwinfod.wire.samples import SeriesHistory, SeriesPoints
 
 _MOST_CHARTS = 8
 _HEIGHT = 8

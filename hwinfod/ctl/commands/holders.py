@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from hwinfod.ctl.client import Client
     from hwinfod.ctl.terminal import Terminal
-    from hwinfod.wire_owners import Holders, OpenNodes
+    from hwinfod.wire.owners import Holders, OpenNodes
 
 _CLASSES = ("nvidia", "dri", "kfd", "infiniband", "vfio")
 _NAME_AT_80, _NAME_AT_120 = 24, 44

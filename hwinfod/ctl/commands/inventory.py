@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from hwinfod.ctl.client import Client
     from hwinfod.ctl.terminal import Terminal
-    from hwinfod.wire import Inventory
+    from hwinfod.wire.devices import Inventory
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from hwinfod.ctl.client import Client
     from hwinfod.ctl.terminal import Terminal
-    from hwinfod.wire import MetricRecord
+    from hwinfod.wire.samples import MetricRecord
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from hwinfod.ctl.client import Client
     from hwinfod.ctl.terminal import Terminal
-    from hwinfod.wire_owners import Owner, Owners
+    from hwinfod.wire.owners import Owner, Owners
 
 _ORDERS = {"gpu-memory": "memory_bytes", "gpu-utilization": "utilization_ratio", "qps": "qps", "mr-bytes": "mr_bytes"}
 

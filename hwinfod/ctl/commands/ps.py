@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from hwinfod.ctl.client import Client
     from hwinfod.ctl.terminal import Terminal
-    from hwinfod.wire_gpus import GpuProcess, GpuProcesses
+    from hwinfod.wire.gpus import GpuProcess, GpuProcesses
 
 _LEAST_NAME = 8
 

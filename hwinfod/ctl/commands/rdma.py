@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from hwinfod.ctl.client import Client
     from hwinfod.ctl.terminal import Terminal
-    from hwinfod.wire import RdmaCount, RdmaDevice, RdmaDevices, RdmaPort, RdmaResources, SeriesHistory
+    from hwinfod.wire.rdma import RdmaCount, RdmaDevice, RdmaDevices, RdmaPort, RdmaResources
+    from hwinfod.wire.samples import SeriesHistory
 
 _SECONDS = 10
 _MOST_HOLDERS = 3

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from hwinfod.ctl.client import Client
     from hwinfod.ctl.terminal import Terminal
-    from hwinfod.wire import MetricRecord, Sample
+    from hwinfod.wire.samples import MetricRecord, Sample
 
 _BAR = 12
 _CELL = 12

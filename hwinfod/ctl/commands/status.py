@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
     from hwinfod.ctl.client import Client
     from hwinfod.ctl.terminal import Terminal
-    from hwinfod.wire import Samples, SeriesHistory, Status
-    from hwinfod.wire_owners import Owners
+    from hwinfod.wire.owners import Owners
+    from hwinfod.wire.samples import Samples, SeriesHistory
+    from hwinfod.wire.status import Status
 
 _STYLES = {"ok": ("green", "bold"), "warning": ("yellow", "bold"), "critical": ("red", "bold")}
 _RATES = tuple(

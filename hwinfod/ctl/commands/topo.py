@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from hwinfod.ctl.client import Client
     from hwinfod.ctl.terminal import Terminal
-    from hwinfod.wire_topology import Topology, TopologyDevice, TopologyLink
+    from hwinfod.wire.topology import Topology, TopologyDevice, TopologyLink
 
 _LINKS = {"nvlink": "NV", "xgmi": "XGMI"}
 _HERE = frozenset({"present", "suspended"})

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from hwinfod.ctl.client import Client
     from hwinfod.ctl.terminal import Terminal
-    from hwinfod.wire import DeviceRecord
-    from hwinfod.wire_owners import Owner, Owners, Process, ProcessDevice
+    from hwinfod.wire.devices import DeviceRecord
+    from hwinfod.wire.owners import Owner, Owners, Process, ProcessDevice
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from hwinfod.core.grant import Grant, Grantee
     from hwinfod.core.host import Host
-    from hwinfod.wire_owners import AllocatedDevice
+    from hwinfod.wire.owners import AllocatedDevice
 
 
 def only_given(host: Host, device: str = "") -> Iterator[Grantee]:

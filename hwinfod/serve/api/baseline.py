@@ -18,7 +18,7 @@ from hwinfod.sources.inventory import read_inventory
 if TYPE_CHECKING:
     from hwinfod.serve.api.context import ApiContext
     from hwinfod.serve.http.router import Router
-    from hwinfod.wire import Inventory
+    from hwinfod.wire.devices import Inventory
 
 
 def add_routes(router: Router, api: ApiContext) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hwinfod.serve.http.messages import Request, Response
     from hwinfod.serve.http.router import Router
     from hwinfod.serve.viewer import Viewer
-    from hwinfod.wire_owners import Container, Containers
+    from hwinfod.wire.owners import Container, Containers
 
 _KINDS = ("pod", "container")
 _UNTOLD = "unknown"  # Container.state

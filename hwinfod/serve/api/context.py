@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from hwinfod.core.series import Series
     from hwinfod.serve.command_lines import CommandOf, ProcessKey
     from hwinfod.settings import Settings
-    from hwinfod.wire import Faces, WireValue
+    from hwinfod.wire import WireValue
+    from hwinfod.wire.status import Faces
 
 _MOST_BODIES = 64
 _EXACT = 2**53

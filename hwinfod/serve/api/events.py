@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from hwinfod.serve.http.messages import Request, Response
     from hwinfod.serve.http.router import Router
     from hwinfod.serve.viewer import Viewer
-    from hwinfod.wire import EventRecord, Events
+    from hwinfod.wire.events import EventRecord, Events
 
 _SEVERITIES = ("info", "warning", "critical")
 _DEFAULT_LIMIT = 1000

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from hwinfod.core.owner import Holder
     from hwinfod.serve.command_lines import CommandOf
     from hwinfod.serve.viewer import Viewer
-    from hwinfod.wire_gpus import GpuProcess, GpuProcesses
+    from hwinfod.wire.gpus import GpuProcess, GpuProcesses
 
 _Known = dict[tuple[str, int, int], tuple[str, "Holder"]]
 

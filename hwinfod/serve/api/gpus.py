@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from hwinfod.serve.http.router import Router
     from hwinfod.serve.viewer import Viewer
     from hwinfod.wire import WireValue
-    from hwinfod.wire_gpus import Gpu, GpuHold, Gpus
+    from hwinfod.wire.gpus import Gpu, GpuHold, Gpus
 
 KIND, PARTITION = "gpu", "gpu partition"
 ALL = "all"

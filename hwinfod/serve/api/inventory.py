@@ -21,17 +21,9 @@ if TYPE_CHECKING:
     from hwinfod.serve.http.messages import Request, Response
     from hwinfod.serve.http.router import Router
     from hwinfod.serve.viewer import Viewer
-    from hwinfod.wire import (
-        Collectors,
-        CollectorState,
-        Config,
-        DeviceList,
-        DeviceRecord,
-        Index,
-        MetricList,
-        SettingRecord,
-        TableState,
-    )  # fmt: skip
+    from hwinfod.wire.devices import DeviceList, DeviceRecord
+    from hwinfod.wire.samples import MetricList
+    from hwinfod.wire.status import Collectors, CollectorState, Config, Index, SettingRecord, TableState
 
 
 def add_routes(router: Router, api: ApiContext) -> None:

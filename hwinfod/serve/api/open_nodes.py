@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from hwinfod.serve.http.messages import Request, Response
     from hwinfod.serve.http.router import Router
     from hwinfod.serve.viewer import Viewer
-    from hwinfod.wire_owners import Holders, OpenNodes
+    from hwinfod.wire.owners import Holders, OpenNodes
 
 _Memory = dict[tuple[int, int], int]
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from hwinfod.serve.http.messages import Request, Response
     from hwinfod.serve.http.router import Router
     from hwinfod.serve.viewer import Viewer
-    from hwinfod.wire_owners import Owner, OwnerDevice, Owners
+    from hwinfod.wire.owners import Owner, OwnerDevice, Owners
 
 
 def add_routes(router: Router, api: ApiContext) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from hwinfod.core.host import Host
     from hwinfod.core.owner import OwnerRecord
     from hwinfod.sources.pci_distance import Distance
-    from hwinfod.wire_owners import GpuPlacement
+    from hwinfod.wire.owners import GpuPlacement
 
 
 def placement_of(host: Host, record: OwnerRecord) -> list[GpuPlacement]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from hwinfod.serve.http.messages import Request
     from hwinfod.serve.http.router import Router
     from hwinfod.serve.viewer import Viewer
-    from hwinfod.wire_owners import Process, ProcessDevice
+    from hwinfod.wire.owners import Process, ProcessDevice
 
 _LONGEST_PID = 10
 

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from hwinfod.serve.api.context import ApiContext
     from hwinfod.serve.http.messages import Request, Response
     from hwinfod.serve.http.router import Router
-    from hwinfod.wire import RdmaCount, RdmaDevice, RdmaDevices, RdmaPort, WireValue
+    from hwinfod.wire import WireValue
+    from hwinfod.wire.rdma import RdmaCount, RdmaDevice, RdmaDevices, RdmaPort
 
 _HOUR_NS = 3600 * 10**9
 _SINGLE = tuple(metric for metric, _ in families.SINGLE)

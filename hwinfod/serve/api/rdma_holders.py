@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from hwinfod.core.owner import Holder
     from hwinfod.serve.command_lines import CommandOf
     from hwinfod.serve.viewer import Viewer
-    from hwinfod.wire import RdmaHolder, RdmaResources
+    from hwinfod.wire.rdma import RdmaHolder, RdmaResources
 
 _Known = dict[tuple[int, int], tuple[str, "Holder"]]
 

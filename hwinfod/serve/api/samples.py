@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from hwinfod.serve.http.messages import Request, Response
     from hwinfod.serve.http.router import Router
     from hwinfod.serve.viewer import Viewer
-    from hwinfod.wire import Sample, Samples, SeriesHistory, SeriesPoints, WireValue
+    from hwinfod.wire import WireValue
+    from hwinfod.wire.samples import Sample, Samples, SeriesHistory, SeriesPoints
 
 _MOST_SERIES = 1000
 _MOST_POINTS = 500_000

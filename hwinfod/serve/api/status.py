@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from hwinfod.serve.http.messages import Request, Response
     from hwinfod.serve.http.router import Router
     from hwinfod.serve.viewer import Viewer
-    from hwinfod.wire import Problem, Status
+    from hwinfod.wire.status import Problem, Status
 
 _STARTED = time.monotonic()
 _OF_A_HANG = "dmesg; a driver that does not return takes a reboot, and no restart of hwinfod helps"

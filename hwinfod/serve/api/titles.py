@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from hwinfod.wire_owners import OwnerTitle
+    from hwinfod.wire.owners import OwnerTitle
 
 
 def titled(labels: tuple[str, ...]) -> OwnerTitle:

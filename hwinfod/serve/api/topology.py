@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hwinfod.serve.api.context import ApiContext
     from hwinfod.serve.http.messages import Request, Response
     from hwinfod.serve.http.router import Router
-    from hwinfod.wire_topology import Topology, TopologyBridge, TopologyDevice, TopologyLink, TopologyNode
+    from hwinfod.wire.topology import Topology, TopologyBridge, TopologyDevice, TopologyLink, TopologyNode
 
 _FUNCTION, _NODE = "pci", "numa node"
 _NAMED = ("rdma", "interface", "disk")  # what has the names of a function, in the order of showing them

@@ -10,7 +10,7 @@ from hwinfod.serve.api.context import wire_value
 if TYPE_CHECKING:
     from hwinfod.core.host import Host
     from hwinfod.serve.viewer import Viewer
-    from hwinfod.wire_owners import Usage
+    from hwinfod.wire.owners import Usage
 
 _PREFIX = "hw_owner_"
 _LONGEST_UID = 10

@@ -17,7 +17,7 @@ from hwinfod.ctl.commands._owner_table import node_names, shortened, spans, tabl
 from hwinfod.ctl.commands.who import _amount
 from hwinfod.ctl.failures import OK, Failure
 from hwinfod.ctl.terminal import Terminal, folded
-from hwinfod.wire_owners import Holders, OpenNodes, Owner, Owners, Process
+from hwinfod.wire.owners import Holders, OpenNodes, Owner, Owners, Process
 
 GIB = 1 << 30
 LONG = "ml-production/train-llama-70b-instruct-7f9c-worker-0"

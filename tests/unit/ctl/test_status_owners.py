@@ -7,7 +7,7 @@ import pytest
 
 from hwinfod.ctl import __main__ as ctl
 from hwinfod.ctl.commands._status_owners import notes, who
-from hwinfod.wire_owners import Owner, Owners
+from hwinfod.wire.owners import Owner, Owners
 from tests.unit.ctl.test_commands import RouteClient, run
 from tests.unit.ctl.test_gpus import asker
 from tests.unit.ctl.test_owners import GIB, LONG, NOTHING, given_, gpu, nic, owner

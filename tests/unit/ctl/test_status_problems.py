@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from hwinfod.ctl.commands._status_problems import merged
-from hwinfod.wire import Problem
+from hwinfod.wire.status import Problem
 
 
 def problem(text: str, gpu: str = "", *, severity: str = "warning", remedy: str = "") -> Problem:

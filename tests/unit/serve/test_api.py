@@ -10,7 +10,6 @@ from types import SimpleNamespace
 
 import pytest
 
-from hwinfod import wire, wire_owners, wire_topology
 from hwinfod.core.check import Check
 from hwinfod.core.device import Device
 from hwinfod.core.event import EventKind, Severity
@@ -23,26 +22,34 @@ from hwinfod.serve.http import Peer, Problem, Request, Router
 from hwinfod.serve.viewer import Viewer
 from hwinfod.settings import SETTINGS, Settings, Table
 from hwinfod.settings.daemon import PRIVACY, STATE_DIR
+from hwinfod.wire.devices import DeviceList, DeviceRecord, Inventory
+from hwinfod.wire.events import Events
+from hwinfod.wire.owners import Containers, Holders, Owners
+from hwinfod.wire.rdma import RdmaDevices
+from hwinfod.wire.samples import MetricList, Samples
+from hwinfod.wire.status import Collectors, Config, Faces, Index, Status
+from hwinfod.wire.status import Problem as WireProblem
+from hwinfod.wire.topology import Topology
 from tests.unit.serve.test_exposition import BYTES, RATIO, sampled
 
 ROOT, STRANGER = Peer(1, 0, 0, ()), Peer(2, 1000, 1000, ())
-FACES: wire.Faces = {"socket": "/s", "metrics_urls": [], "textfile": "", "textfile_trouble": ""}
+FACES: Faces = {"socket": "/s", "metrics_urls": [], "textfile": "", "textfile_trouble": ""}
 TYPES = {
-    "/v1": wire.Index,
-    "/v1/status": wire.Status,
-    "/v1/devices": wire.DeviceList,
-    "/v1/devices/d1": wire.DeviceRecord,
-    "/v1/metrics": wire.MetricList,
-    "/v1/samples": wire.Samples,
-    "/v1/collectors": wire.Collectors,
-    "/v1/events": wire.Events,
-    "/v1/config": wire.Config,
-    "/v1/inventory": wire.Inventory,
-    "/v1/owners": wire_owners.Owners,
-    "/v1/containers": wire_owners.Containers,
-    "/v1/holders": wire_owners.Holders,
-    "/v1/rdma": wire.RdmaDevices,
-    "/v1/topology": wire_topology.Topology,
+    "/v1": Index,
+    "/v1/status": Status,
+    "/v1/devices": DeviceList,
+    "/v1/devices/d1": DeviceRecord,
+    "/v1/metrics": MetricList,
+    "/v1/samples": Samples,
+    "/v1/collectors": Collectors,
+    "/v1/events": Events,
+    "/v1/config": Config,
+    "/v1/inventory": Inventory,
+    "/v1/owners": Owners,
+    "/v1/containers": Containers,
+    "/v1/holders": Holders,
+    "/v1/rdma": RdmaDevices,
+    "/v1/topology": Topology,
 }
 
 
@@ -190,7 +197,7 @@ def test_what_is_wrong_comes_first_in_the_status():
     ask = Asker(checks=[check])
     status = ask("/v1/status")
     assert status["state"] == "critical"
-    assert set(status["problems"][0]) == set(wire.Problem.__annotations__)
+    assert set(status["problems"][0]) == set(WireProblem.__annotations__)
     assert (status["problems"][0]["text"], status["problems"][0]["remedy"]) == ("25% busy", "do less")
     ask.host.runners["everything"].health.stuck = True
     ask.tick()

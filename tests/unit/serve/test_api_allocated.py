@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from hwinfod import wire_owners
 from hwinfod.core.device import Device
 from hwinfod.core.grant import MIG, TIME_SLICING, WHOLE, Grant, Granted, Grantee
 from hwinfod.core.health import Health
@@ -19,6 +18,7 @@ from hwinfod.core.table import Table
 from hwinfod.ctl import __main__ as ctl
 from hwinfod.owners.allocated.collector import IDLE, UNUSED
 from hwinfod.serve.http import Peer, Problem
+from hwinfod.wire.owners import AllocatedDevice
 from tests.support.owners import GIB
 from tests.unit.ctl.test_commands import RouteClient
 from tests.unit.serve.test_api import Asker
@@ -82,7 +82,7 @@ def test_given_and_held_are_two_facts(ask: Asker) -> None:
         "resource": "nvidia.com/gpu", "device_ids": ["GPU-1"], "claim": "", "sources": ["pod-resources"],
         "idle_seconds": 30.0,
     }  # fmt: skip
-    assert set(train["allocated"][1]) == set(wire_owners.AllocatedDevice.__annotations__)
+    assert set(train["allocated"][1]) == set(AllocatedDevice.__annotations__)
 
 
 def test_who_was_given_something_and_uses_nothing_is_an_owner(ask: Asker) -> None:

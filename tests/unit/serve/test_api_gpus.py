@@ -9,7 +9,6 @@ from types import MappingProxyType
 
 import pytest
 
-from hwinfod import wire_gpus as wire
 from hwinfod.collectors._gpu_families import TEMPERATURE, UP, UTILIZATION
 from hwinfod.core.device import Device, Status
 from hwinfod.core.event import EventKind
@@ -18,6 +17,7 @@ from hwinfod.core.owner import Attribution, Holder, OwnerRecord
 from hwinfod.errors import UserError
 from hwinfod.serve.http import Problem
 from hwinfod.serve.http.messages import Request
+from hwinfod.wire.gpus import Gpu, GpuHold, GpuPartition, GpuProcess, GpuProcesses, Gpus
 from tests.unit.serve.test_api import ROOT, STRANGER, Asker
 
 GPU = ("0", "GPU-1")
@@ -61,19 +61,19 @@ def ask():
 
 def test_documents_have_the_keys_that_wire_says(ask):
     document = ask("/v1/gpus")
-    assert set(document) == set(wire.Gpus.__annotations__)
-    assert set(document["hold"]) == set(wire.GpuHold.__annotations__)
+    assert set(document) == set(Gpus.__annotations__)
+    assert set(document["hold"]) == set(GpuHold.__annotations__)
     first, second = document["gpus"]
-    assert set(first) == set(wire.Gpu.__annotations__)
-    assert set(first["partitions"][0]) == set(wire.GpuPartition.__annotations__)
+    assert set(first) == set(Gpu.__annotations__)
+    assert set(first["partitions"][0]) == set(GpuPartition.__annotations__)
     assert (first["values"], first["by_label"]) == (
         {"up": 1, "utilization_ratio": 0.5},
         {"temperature_celsius": {"memory": 61}},
     )
     assert (second["gpu"], second["values"]) == ("", {})
     processes = ask("/v1/gpus/0/processes")
-    assert set(processes) == set(wire.GpuProcesses.__annotations__)
-    assert set(processes["processes"][0]) == set(wire.GpuProcess.__annotations__)
+    assert set(processes) == set(GpuProcesses.__annotations__)
+    assert set(processes["processes"][0]) == set(GpuProcess.__annotations__)
 
 
 def test_a_gpu_is_found_by_index_id_and_address(ask):

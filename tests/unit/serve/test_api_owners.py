@@ -9,7 +9,6 @@ from types import MappingProxyType, SimpleNamespace
 
 import pytest
 
-from hwinfod import wire_owners
 from hwinfod.core.account import Account, Accounting
 from hwinfod.core.container import Container, DeviceNode
 from hwinfod.core.device import Device
@@ -17,6 +16,8 @@ from hwinfod.core.holding import NodeUse
 from hwinfod.core.owner import Attribution, ContainerName, Holder, Names, NodeHolder, OwnerRecord
 from hwinfod.owners.usage.families import DETAIL, MAIN, NETWORK
 from hwinfod.serve.http import Peer, Problem
+from hwinfod.wire.owners import Container as WireContainer
+from hwinfod.wire.owners import OpenNodes, Owner
 from tests.support.owners import GIB, UID, A, B
 from tests.unit.serve.test_api import Asker
 
@@ -86,7 +87,7 @@ def names(documents: list[dict[str, object]], key: str = "owner") -> list[object
 
 def test_an_owner_has_its_figures_nodes_and_conflicts(ask: Asker) -> None:
     owner = ask(f"/v1/owners/{POD_ID}")
-    assert set(owner) == set(wire_owners.Owner.__annotations__)
+    assert set(owner) == set(Owner.__annotations__)
     assert owner["usage"]["values"] == {
         "cpu_seconds_total": 2.5, "cpu_throttled_seconds_total": 0.0, "memory_usage_bytes": GIB, "oom_kills_total": 1,
         "io_read_bytes_total": 2, "io_write_bytes_total": 3, "memory_anon_bytes": 4, "memory_file_bytes": 5,
@@ -127,7 +128,7 @@ def test_the_owners_of_a_device_are_those_with_its_node_open_too(ask: Asker) -> 
 
 def test_holders_are_all_with_nodes_open_the_most_memory_first(ask: Asker) -> None:
     document = ask("/v1/holders")
-    assert set(document["holders"][0]) == set(wire_owners.OpenNodes.__annotations__)
+    assert set(document["holders"][0]) == set(OpenNodes.__annotations__)
     assert [(h["pid"], h["owner"], h["memory_bytes"]) for h in document["holders"]] == [
         (4711, "ml/train-0", 2 * GIB),
         (9, "dcgm.service", None),
@@ -143,7 +144,7 @@ def test_nobody_looked_yet(ask: Asker) -> None:
 
 def test_containers_of_cgroups_and_of_runtimes_are_one_list(ask: Asker) -> None:
     document = ask("/v1/containers")
-    assert set(document["containers"][0]) == set(wire_owners.Container.__annotations__)
+    assert set(document["containers"][0]) == set(WireContainer.__annotations__)
     podman, old, cuda = document["containers"]
     assert (cuda["id"], cuda["owner_id"], cuda["state"], cuda["pid"], cuda["image"]) == (
         A, POD_ID, "running", 4711, "secret-image",

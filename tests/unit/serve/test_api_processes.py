@@ -10,13 +10,13 @@ from types import MappingProxyType, SimpleNamespace
 
 import pytest
 
-from hwinfod import wire_owners
 from hwinfod.core.device import Device
 from hwinfod.core.owner import Attribution, ContainerName, Holder, Names, NodeHolder, OwnerRecord
 from hwinfod.serve import aside
 from hwinfod.serve.http import Peer, Problem
 from hwinfod.serve.http.problems import NOT_FOUND, UNAVAILABLE
 from hwinfod.sources.files import Roots
+from hwinfod.wire.owners import Process
 from tests.support.owners import GIB, POD, UID, A
 from tests.support.process_files import Host
 from tests.unit.serve.test_api import Asker
@@ -56,7 +56,7 @@ def ask(host: Host, monkeypatch: pytest.MonkeyPatch) -> Asker:
 
 def test_a_process_in_a_pod_with_what_it_holds(ask: Asker) -> None:
     process = ask("/v1/processes/4711")
-    assert set(process) == set(wire_owners.Process.__annotations__)
+    assert set(process) == set(Process.__annotations__)
     assert [process[label] for label in LABELS] == ["ml/train-0", "pod", "ml", "train-0", "cuda", "", ""]
     assert (process["owner_id"], process["cgroup"]) == (f"pod:{UID}:{A[:12]}", f"/{POD}")
     assert (process["name"], process["uid"], process["user"]) == ("train", 1000, "alice")

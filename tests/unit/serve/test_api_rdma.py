@@ -9,7 +9,6 @@ from types import MappingProxyType
 
 import pytest
 
-from hwinfod import wire
 from hwinfod.collectors.rdma import Rdma
 from hwinfod.core.owner import Attribution, Holder, OwnerRecord
 from hwinfod.serve import api
@@ -17,6 +16,7 @@ from hwinfod.serve.api.context import ApiContext
 from hwinfod.serve.http import Problem, Router
 from hwinfod.settings import SETTINGS, Settings, Table
 from hwinfod.settings.daemon import PRIVACY
+from hwinfod.wire.rdma import RdmaCount, RdmaDevice, RdmaDevices, RdmaHolder, RdmaPort, RdmaResources
 from tests.support.bench import Bench
 from tests.support.rdma import FakeDevice, RdmaHost, cm_id, mr, qp
 from tests.unit.serve.test_api import FACES, ROOT, STRANGER, TYPES, Asker
@@ -76,13 +76,13 @@ def test_documents_have_the_keys_that_wire_says(ask):
     (device,) = document["devices"]
     (port,) = device["ports"]
     assert (set(document), set(device), set(port)) == (
-        keys(wire.RdmaDevices),
-        keys(wire.RdmaDevice),
-        keys(wire.RdmaPort),
+        keys(RdmaDevices),
+        keys(RdmaDevice),
+        keys(RdmaPort),
     )
-    assert set(port["link_transitions"]) == keys(wire.RdmaCount)
+    assert set(port["link_transitions"]) == keys(RdmaCount)
     assert ask("/v1/rdma/mlx5_0") == ask(f"/v1/rdma/{DEVICE}") == device
-    assert TYPES["/v1/rdma"] is wire.RdmaDevices
+    assert TYPES["/v1/rdma"] is RdmaDevices
 
 
 def test_a_port_says_what_the_collector_saw(ask):
@@ -138,10 +138,10 @@ def test_an_unknown_device_is_not_found(ask, path):
 def test_root_sees_who_holds_what(ask):
     ask.attribute()
     document = ask("/v1/rdma/mlx5_0/resources")
-    assert set(document) == keys(wire.RdmaResources)
+    assert set(document) == keys(RdmaResources)
     assert document["totals"]["qps"] == 4
     first, kernel, last = document["holders"]
-    assert set(first) == keys(wire.RdmaHolder)
+    assert set(first) == keys(RdmaHolder)
     assert (first["pid"], first["process"], first["uid"], first["owner"]) == (4711, "rank1000", 1000, "ml/job1000")
     assert (first["amounts"]["qps"], first["amounts"]["mr_bytes"], first["peers"]) == (2, 4096, ["10.9.0.2:7174"])
     assert (last["pid"], last["kernel"]) == (0, "ib_core") or (kernel["pid"], kernel["kernel"]) == (0, "ib_core")

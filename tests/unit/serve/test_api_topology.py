@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import pytest
 
-from hwinfod import wire_topology as wire
 from hwinfod.core.device import Device, Status
 from hwinfod.serve.api.topology import _kinds
+from hwinfod.wire.topology import Topology, TopologyBridge, TopologyDevice, TopologyLink, TopologyNode
 from tests.unit.serve.test_api import Asker
 
 SWITCH = "pci0000:15 0000:15:01.0 0000:16:00.0"
@@ -68,10 +68,10 @@ def ask():
 
 def test_documents_have_the_keys_that_wire_says(ask):
     document = ask("/v1/topology")
-    assert set(document) == set(wire.Topology.__annotations__)
+    assert set(document) == set(Topology.__annotations__)
     for key, kind in (
-        ("numa_nodes", wire.TopologyNode), ("bridges", wire.TopologyBridge), ("devices", wire.TopologyDevice),
-        ("links", wire.TopologyLink),
+        ("numa_nodes", TopologyNode), ("bridges", TopologyBridge), ("devices", TopologyDevice),
+        ("links", TopologyLink),
     ):  # fmt: skip
         assert set(document[key][0]) == set(kind.__annotations__)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The JSON of /v1/gpus, as types; `hwinfod.wire` says what a value is."""
+"""The JSON of /v1/gpus, as types."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The JSON of /v1/owners, /v1/containers and /v1/holders, as types; `hwinfod.wire` says what a value is."""
+"""The JSON of /v1/owners, /v1/containers and /v1/holders, as types."""
 
 from __future__ import annotations
 
