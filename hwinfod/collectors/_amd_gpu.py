@@ -223,10 +223,10 @@ class GpuReader:
         new, self._uncorrected[block] = count - self._uncorrected.get(block, count), count
         if new > 0:
             gpu = self.gpu
-            text = f"gpu {gpu.index} {gpu.model}: {new} uncorrected errors in {block}"
-            self._host.events.add(
-                EventKind.MEMORY_ERROR, Severity.CRITICAL, text, device=gpu.uuid, key=block,
-                attributes={"pci": gpu.pci.address, "block": block, "errors": str(new)},
+            self._host.events.add_amounts(
+                EventKind.MEMORY_ERROR, Severity.CRITICAL, {"errors": new},
+                lambda rise: f"gpu {gpu.index} {gpu.model}: {rise['errors']} uncorrected errors in {block}",
+                device=gpu.uuid, key=block, attributes={"pci": gpu.pci.address, "block": block},
             )  # fmt: skip
 
     def _add_limits(self, cells: Cells) -> None:

@@ -134,13 +134,13 @@ class Edac(Collector):
         corrected = _rise(before.corrected, now.corrected)
         uncorrected = _rise(before.uncorrected, now.uncorrected)
         if (corrected or uncorrected) and not silent:
-            self.host.events.add(
+            self.host.events.add_amounts(
                 EventKind.MEMORY_ERROR,
                 Severity.CRITICAL if uncorrected else Severity.INFO,
-                f"{what}: {corrected} corrected, {uncorrected} uncorrected errors",
+                {"corrected": corrected, "uncorrected": uncorrected},
+                lambda rise: f"{what}: {rise['corrected']} corrected, {rise['uncorrected']} uncorrected errors",
                 device=device,
                 key=key,
-                attributes={"corrected": str(corrected), "uncorrected": str(uncorrected)},
             )
         return bool(corrected or uncorrected)
 

@@ -22,6 +22,8 @@ from hwinfod.sources.pci_link import Link
 from hwinfod.sources.virtualization import read_virtualization
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from hwinfod.core.codec import Value
     from hwinfod.core.table import Column
     from hwinfod.sources.pci import PciDevice
@@ -132,19 +134,15 @@ class Pcie(Collector):
     def _tell_errors(
         self, function: PciDevice, severity: str, judged: Severity, old: AerErrors, new: AerErrors
     ) -> None:
-        names = {
-            name: str(count - old.by_name.get(name, 0))
-            for name, count in new.by_name.items()
-            if count > old.by_name.get(name, 0)
-        }
-        self.host.events.add(
+        rise = {name: count - old.by_name.get(name, 0) for name, count in new.by_name.items()}
+        self.host.events.add_amounts(
             EventKind.PCIE_ERROR,
             judged,
-            f"{function.kind} {function.address}: {new.total - old.total} {severity} PCIe errors"
-            + (f": {', '.join(names)}" if names else ""),
+            {"errors": new.total - old.total, **{name: count for name, count in rise.items() if count > 0}},
+            lambda amounts: f"{function.kind} {function.address}: {_describe_errors(severity, amounts)}",
             device=function.address,
             key=severity,
-            attributes={"severity": severity, **names},
+            attributes={"severity": severity},
         )
 
     def _level_of_errors(self, address: str) -> Level | None:
@@ -156,6 +154,12 @@ class Pcie(Collector):
 
 def _error_columns(address: str) -> list[Column]:
     return [(AER_ERRORS, (address, severity)) for severity in SEVERITIES]
+
+
+def _describe_errors(severity: str, amounts: Mapping[str, int]) -> str:
+    """As "3 correctable PCIe errors: RxErr, BadTLP"."""
+    total, names = amounts["errors"], [name for name in amounts if name != "errors"]
+    return f"{total} {severity} PCIe error{'s' if total != 1 else ''}" + (f": {', '.join(names)}" if names else "")
 
 
 def _link_row(link: Link) -> tuple[Value, Value]:

@@ -10,7 +10,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from hwinfod.core.clock import Clock
 
@@ -110,39 +110,92 @@ class EventLog:
         attributes: Mapping[str, str] | None = None,
         private: frozenset[str] = frozenset(),
     ) -> None:
-        """Something happened. The same (kind, device, key) within a minute of its first time is counted, not added."""
+        """Something happened. The same (kind, device, key) within a minute of its first time is counted, not added;
+        where it is worse now, the event says it in the words of now."""
+        attributes = _bounded(attributes or {})
         with self._lock:
-            now = self._clock.wall_ns()
-            self.version = version = next(self._versions)
-            event = self._find_recent((kind, device, key), now)
-            if event is not None:
-                worst = max(event.severity, severity)
-                self._events[event.id] = replace(
-                    event, version=version, count=event.count + 1, last_wall_ns=now, severity=worst
-                )
-                return
-            self._recent[(kind, device, key)] = version
-            self._events[version] = Event(
-                id=version,
-                version=version,
-                kind=kind,
-                severity=severity,
-                text=text[:_LONGEST_TEXT],
-                device=device,
-                owner=owner,
-                attributes=_bounded(attributes or {}),
-                count=1,
-                first_wall_ns=now,
-                last_wall_ns=now,
-                boottime_ns=self._clock.boottime_ns(),
-                private=private,
-            )
-            if len(self._events) > KEPT:
-                del self._events[next(iter(self._events))]
+            before = self._find_recent((kind, device, key))
+            if before is None:
+                self._put_new(kind, severity, text, device, owner, key, attributes, private)
+            elif severity > before.severity:
+                self._put_again(before, severity, text, attributes, private)
+            else:
+                self._put_again(before, before.severity, before.text, before.attributes)
 
-    def _find_recent(self, what: tuple[EventKind, str, str], now: int) -> Event | None:
+    def add_amounts(
+        self,
+        kind: EventKind,
+        severity: Severity,
+        amounts: Mapping[str, int],
+        describe: Callable[[Mapping[str, int]], str],
+        *,
+        device: str,
+        key: str = "",
+        attributes: Mapping[str, str] | None = None,
+    ) -> None:
+        """There is so much more of something, as of errors. Amounts of the same within a minute are summed, and what
+        `describe` makes of the sums is the text. Attributes are `attributes`, and the sums by name."""
+        constant = attributes or {}
+        with self._lock:
+            before = self._find_recent((kind, device, key))
+            if before is not None:
+                earlier = {name: int(text) for name, text in before.attributes.items() if name not in constant}
+                amounts = {name: earlier.get(name, 0) + amounts.get(name, 0) for name in {**earlier, **amounts}}
+            told = _bounded({**constant, **{name: str(amount) for name, amount in amounts.items()}})
+            if before is None:
+                self._put_new(kind, severity, describe(amounts), device, "", key, told)
+            else:
+                self._put_again(before, max(severity, before.severity), describe(amounts), told)
+
+    def _put_new(
+        self,
+        kind: EventKind,
+        severity: Severity,
+        text: str,
+        device: str,
+        owner: str,
+        key: str,
+        attributes: Mapping[str, str],
+        private: frozenset[str] = frozenset(),
+    ) -> None:
+        now = self._clock.wall_ns()
+        self.version = version = next(self._versions)
+        self._recent[(kind, device, key)] = version
+        self._events[version] = Event(
+            id=version,
+            version=version,
+            kind=kind,
+            severity=severity,
+            text=text[:_LONGEST_TEXT],
+            device=device,
+            owner=owner,
+            attributes=attributes,
+            count=1,
+            first_wall_ns=now,
+            last_wall_ns=now,
+            boottime_ns=self._clock.boottime_ns(),
+            private=private,
+        )
+        if len(self._events) > KEPT:
+            del self._events[next(iter(self._events))]
+
+    def _put_again(
+        self,
+        before: Event,
+        severity: Severity,
+        text: str,
+        attributes: Mapping[str, str],
+        private: frozenset[str] = frozenset(),
+    ) -> None:
+        self.version = version = next(self._versions)
+        self._events[before.id] = replace(
+            before, version=version, severity=severity, text=text[:_LONGEST_TEXT], attributes=attributes,
+            count=before.count + 1, last_wall_ns=self._clock.wall_ns(), private=before.private | private,
+        )  # fmt: skip
+
+    def _find_recent(self, what: tuple[EventKind, str, str]) -> Event | None:
         """The event that this one repeats, out of the last minute. Forgets what is older on the way."""
-        recent = self._recent
+        recent, now = self._recent, self._clock.wall_ns()
         while recent:
             what_first = next(iter(recent))
             if self._is_recent(self._events.get(recent[what_first]), now):

@@ -97,6 +97,17 @@ def test_an_uncorrected_error_that_nobody_could_place(bench: Bench, machine: Mac
     )
 
 
+def test_more_errors_within_a_minute_are_summed(bench: Bench, machine: Machine) -> None:
+    for corrected, uncorrected in ((19, 0), (24, 0), (24, 1)):
+        machine.count("mc0/ce_count", corrected)
+        machine.count("mc0/ue_count", uncorrected)
+        bench.run(after=10)
+    event = only(bench)
+    assert (event.severity, event.count) == (Severity.CRITICAL, 3)
+    assert event.text == "memory controller mc0: 7 corrected, 1 uncorrected errors"
+    assert dict(event.attributes) == {"corrected": "7", "uncorrected": "1"}
+
+
 def test_checks(bench: Bench, machine: Machine) -> None:
     checks = [UNCORRECTED_SINCE_BOOT, CORRECTED_OFTEN]
     assert evaluate(bench.host, checks) == []

@@ -218,10 +218,10 @@ def test_errors_name_themselves(bench: Bench, machine: Machine) -> None:
     correctable, fatal = bench.events()
     assert (correctable.severity, dict(correctable.attributes)) == (
         Severity.INFO,
-        {"severity": "correctable", "BadTLP": "2"},
+        {"severity": "correctable", "errors": "2", "BadTLP": "2"},
     )
     assert (fatal.kind, fatal.severity) == (EventKind.PCIE_ERROR, Severity.CRITICAL)
-    assert fatal.text == f"gpu {THE_GPU}: 1 fatal PCIe errors: CmpltTO"
+    assert fatal.text == f"gpu {THE_GPU}: 1 fatal PCIe error: CmpltTO"
     assert [finding.check.name for finding in evaluate(bench.host, ERRORS)] == ["pcie_fatal_errors"]
 
 

@@ -102,6 +102,34 @@ def test_the_same_thing_within_a_minute_is_one_event(clock):
     assert len(log.since(0)) == 3
 
 
+def test_the_worst_of_the_same_thing_is_what_is_told(clock):
+    log = EventLog(clock)
+    log.add(EventKind.GPU_ERROR, Severity.INFO, "an application", key="1", attributes={"xid": "31"})
+    worse = {"xid": "79", "process": "train"}
+    log.add(EventKind.GPU_ERROR, Severity.CRITICAL, "the hardware", key="1", attributes=worse,
+            private=frozenset({"process"}))  # fmt: skip
+    log.add(EventKind.GPU_ERROR, Severity.INFO, "an application", key="1", attributes={"xid": "31"})
+    (event,) = log.since(0)
+    assert (event.severity, event.text, event.count) == (Severity.CRITICAL, "the hardware", 3)
+    assert (event.attributes, event.private) == (worse, {"process"})
+
+
+def test_amounts_of_the_same_thing_are_summed(clock):
+    def describe(amounts):
+        return " ".join(f"{name}={amount}" for name, amount in amounts.items())
+
+    log = EventLog(clock)
+    for amounts in ({"soft": 2}, {"soft": 5}, {"hard": 1}):
+        severity = Severity.CRITICAL if "hard" in amounts else Severity.INFO
+        log.add_amounts(EventKind.MEMORY_ERROR, severity, amounts, describe, device="d", attributes={"bank": "7"})
+    (event,) = log.since(0)
+    assert (event.text, event.severity, event.count) == ("soft=7 hard=1", Severity.CRITICAL, 3)
+    assert event.attributes == {"bank": "7", "soft": "7", "hard": "1"}
+    clock.advance(61)
+    log.add_amounts(EventKind.MEMORY_ERROR, Severity.INFO, {"soft": 1}, describe, device="d")
+    assert [event.text for event in log.since(0)] == ["soft=7 hard=1", "soft=1"]
+
+
 def test_a_follower_learns_of_new_events_and_of_counts(clock):
     log = EventLog(clock)
     log.add(EventKind.LINK_DOWN, Severity.INFO, "down", device="a")
