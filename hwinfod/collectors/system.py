@@ -12,6 +12,7 @@ from hwinfod.sources.os_release import read_os_release
 from hwinfod.sources.virtualization import read_virtualization
 
 _DMI = "/sys/class/dmi/id"
+_OF_ROOT = frozenset({"serial", "uuid", "board_serial", "chassis_serial"})  # mode 0400: drivers/firmware/dmi-id.c
 
 SYSTEM_INFO = Metric(
     name="hw_system_info",
@@ -115,7 +116,8 @@ def _machine(dmi: Dmi) -> Device:
         "chassis_serial": dmi.chassis_serial,
         "chassis_asset_tag": dmi.chassis_asset_tag,
     }
-    return Device("system", "system", f"{dmi.system_vendor} {dmi.product_name}".strip(), facts, SYSTEM_INFO)
+    name = f"{dmi.system_vendor} {dmi.product_name}".strip()
+    return Device("system", "system", name, facts, SYSTEM_INFO, private=_OF_ROOT)
 
 
 def _firmware(dmi: Dmi) -> Device:

@@ -8,12 +8,13 @@ lines, which may hold passwords; with `group` nothing at all.
 
 from __future__ import annotations
 
-import grp
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from hwinfod.errors import ReadError
 from hwinfod.serve.http import problems
 from hwinfod.serve.http.problems import Problem
+from hwinfod.sources.group import read_group_id
 
 if TYPE_CHECKING:
     from hwinfod.serve.http.messages import Peer
@@ -57,6 +58,7 @@ def viewer_of(peer: Peer | None, privacy: str, own_uid: int = 0) -> Viewer:
 def _group_id() -> int:
     """The group's id, looked up each time: packages may make the group after the daemon started. -1 without it."""
     try:
-        return grp.getgrnam(GROUP).gr_gid
-    except (KeyError, OSError):
+        found = read_group_id(GROUP)
+    except ReadError:
         return -1
+    return -1 if found is None else found

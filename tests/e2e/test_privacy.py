@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.fixtures.host import Host
+from tests.fixtures.host.system import DMI
 from tests.support.daemon import Daemon
 from tests.support.group import GROUP_ID, knows_group
 from tests.support.processes import run
@@ -87,6 +88,7 @@ def assert_sees_everything(answers: dict[str, Answer]) -> None:
     assert {answer.status for answer in answers.values()} == {200}
     (event,) = kills(answers["/v1/events"])
     assert _VICTIM.items() <= event["attributes"].items()
+    assert str(DMI["product_serial"]) in answers["/v1/devices"].text
 
 
 def assert_sees_no_ones_work(answers: dict[str, Answer]) -> None:
@@ -97,7 +99,8 @@ def assert_sees_no_ones_work(answers: dict[str, Answer]) -> None:
     (event,) = kills(answers["/v1/events"])
     assert {event["attributes"][name] for name in _VICTIM} == {"another user"}
     told = "".join(answer.text for answer in answers.values())
-    assert not [word for word in (_VICTIM["task"], "secret.service") if word in told]
+    ids = [str(DMI[file]) for file in ("product_serial", "product_uuid", "board_serial", "chassis_serial")]
+    assert not [word for word in (_VICTIM["task"], "secret.service", *ids) if word in told]
 
 
 def assert_sees_nothing(answers: dict[str, Answer]) -> None:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import asyncio
-import grp
 import json
 from types import SimpleNamespace
 
@@ -14,7 +13,7 @@ from hwinfod.core.check import Check
 from hwinfod.core.device import Device
 from hwinfod.core.event import EventKind, Severity
 from hwinfod.errors import UserError
-from hwinfod.serve import api
+from hwinfod.serve import api, viewer
 from hwinfod.serve.api.context import ApiContext, json_bytes, wire_value
 from hwinfod.serve.api.samples import buckets_of, rates_of
 from hwinfod.serve.api.stream import Follower
@@ -55,10 +54,7 @@ TYPES = {
 
 @pytest.fixture(autouse=True)
 def _no_group(monkeypatch):
-    def missing(name):
-        raise KeyError(name)
-
-    monkeypatch.setattr(grp, "getgrnam", missing)
+    monkeypatch.setattr(viewer, "read_group_id", lambda name: None)
 
 
 class Asker:

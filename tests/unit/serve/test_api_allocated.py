@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import grp
 import json
 from types import MappingProxyType, SimpleNamespace
 from typing import Any
@@ -17,6 +16,7 @@ from hwinfod.core.owner import Attribution, Holder, OwnerRecord
 from hwinfod.core.table import Table
 from hwinfod.ctl import __main__ as ctl
 from hwinfod.owners.allocated.collector import IDLE, UNUSED
+from hwinfod.serve import viewer
 from hwinfod.serve.http import Peer, Problem
 from hwinfod.wire.owners import AllocatedDevice
 from tests.support.owners import GIB
@@ -48,7 +48,7 @@ def record(id_: str, labels: tuple[str, ...], uid: int, *devices: str) -> OwnerR
 def ask(monkeypatch: pytest.MonkeyPatch) -> Asker:
     """A pod of Alice's that uses one of its two GPUs, a notebook that idles on half of one, a job of Bob's on a MIG
     instance, and a container that uses a GPU which is somebody else's."""
-    monkeypatch.setattr(grp, "getgrnam", lambda name: SimpleNamespace(gr_gid=77))
+    monkeypatch.setattr(viewer, "read_group_id", lambda name: 77)
     monkeypatch.setattr(ctl, "Client", RouteClient)
     RouteClient.asker = asker = Asker()
     host = asker.host

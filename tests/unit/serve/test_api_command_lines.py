@@ -3,10 +3,8 @@
 
 from __future__ import annotations
 
-import grp
 import os
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -14,6 +12,7 @@ from hwinfod.core.device import Device
 from hwinfod.core.holding import Batch, Holding, NodeUse
 from hwinfod.core.owner import Attribution, Holder, NodeHolder, OwnerRecord
 from hwinfod.errors import UserError
+from hwinfod.serve import viewer
 from hwinfod.serve.http import Peer
 from tests.unit.serve.test_api import Asker
 
@@ -49,7 +48,7 @@ class LivingAsker(Asker):
 
 @pytest.fixture(autouse=True)
 def _group(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(grp, "getgrnam", lambda name: SimpleNamespace(gr_gid=77))
+    monkeypatch.setattr(viewer, "read_group_id", lambda name: 77)
 
 
 def processes(document: object) -> list[dict[str, object]]:

@@ -3,9 +3,8 @@
 
 from __future__ import annotations
 
-import grp
 import json
-from types import MappingProxyType, SimpleNamespace
+from types import MappingProxyType
 
 import pytest
 
@@ -15,6 +14,7 @@ from hwinfod.core.device import Device
 from hwinfod.core.holding import NodeUse
 from hwinfod.core.owner import Attribution, ContainerName, Holder, Names, NodeHolder, OwnerRecord
 from hwinfod.owners.usage.families import DETAIL, MAIN, NETWORK
+from hwinfod.serve import viewer
 from hwinfod.serve.http import Peer, Problem
 from hwinfod.wire.owners import Container as WireContainer
 from hwinfod.wire.owners import OpenNodes, Owner
@@ -46,7 +46,7 @@ def account(id_: str, labels: tuple[str, ...], *, user: str = "", territory: str
 @pytest.fixture
 def ask(monkeypatch: pytest.MonkeyPatch) -> Asker:
     """A pod of Alice's on two GPUs, a job of Bob's, a monitor that has a node open, an exited container."""
-    monkeypatch.setattr(grp, "getgrnam", lambda name: SimpleNamespace(gr_gid=77))
+    monkeypatch.setattr(viewer, "read_group_id", lambda name: 77)
     asker = Asker()
     host = asker.host
     for index in (0, 1):

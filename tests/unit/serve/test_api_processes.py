@@ -3,16 +3,15 @@
 
 from __future__ import annotations
 
-import grp
 import os
 from pathlib import Path
-from types import MappingProxyType, SimpleNamespace
+from types import MappingProxyType
 
 import pytest
 
 from hwinfod.core.device import Device
 from hwinfod.core.owner import Attribution, ContainerName, Holder, Names, NodeHolder, OwnerRecord
-from hwinfod.serve import aside
+from hwinfod.serve import aside, viewer
 from hwinfod.serve.http import Peer, Problem
 from hwinfod.serve.http.problems import NOT_FOUND, UNAVAILABLE
 from hwinfod.sources.files import Roots
@@ -39,7 +38,7 @@ def host(tmp_path: Path) -> Host:
 
 @pytest.fixture
 def ask(host: Host, monkeypatch: pytest.MonkeyPatch) -> Asker:
-    monkeypatch.setattr(grp, "getgrnam", lambda name: SimpleNamespace(gr_gid=77))
+    monkeypatch.setattr(viewer, "read_group_id", lambda name: 77)
     asker = Asker()
     asker.host.roots = host.roots
     asker.host.devices.report("test", Device("GPU-0", "gpu", "0 H100", {"gpu": "0"}))

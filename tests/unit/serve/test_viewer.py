@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+import errno
 import grp
 
 import pytest
 
+from hwinfod.errors import Denied
+from hwinfod.serve import viewer
 from hwinfod.serve.http.messages import Peer
 from hwinfod.serve.http.problems import Problem
 from hwinfod.serve.viewer import viewer_of
@@ -17,7 +20,7 @@ DAEMON = 991
 
 @pytest.fixture(autouse=True)
 def _group(monkeypatch):
-    monkeypatch.setattr(grp, "getgrnam", lambda name: grp.struct_group((name, "x", GROUP_ID, [])))
+    monkeypatch.setattr(viewer, "read_group_id", lambda name: GROUP_ID)
 
 
 def peer(uid, *groups, gid=100):
@@ -27,35 +30,47 @@ def peer(uid, *groups, gid=100):
 @pytest.mark.parametrize("privacy", ["open", "own", "group"])
 @pytest.mark.parametrize("uid", [0, DAEMON])
 def test_root_and_who_runs_the_daemon_see_and_change_everything(privacy, uid):
-    viewer = viewer_of(peer(uid), privacy, DAEMON)
-    assert (viewer.uid, viewer.sees_all, viewer.may_change, viewer.sees_command_lines) == (uid, True, True, True)
+    seen = viewer_of(peer(uid), privacy, DAEMON)
+    assert (seen.uid, seen.sees_all, seen.may_change, seen.sees_command_lines) == (uid, True, True, True)
 
 
 @pytest.mark.parametrize("privacy", ["open", "own", "group"])
 @pytest.mark.parametrize("member", [peer(1000, 4, GROUP_ID), peer(1000, gid=GROUP_ID)])
 def test_the_group_sees_everything_and_changes_nothing(privacy, member):
-    viewer = viewer_of(member, privacy)
-    assert (viewer.sees_all, viewer.may_change, viewer.sees_command_lines) == (True, False, True)
+    seen = viewer_of(member, privacy)
+    assert (seen.sees_all, seen.may_change, seen.sees_command_lines) == (True, False, True)
 
 
 def test_a_stranger_sees_what_is_their_own():
-    viewer = viewer_of(peer(1000), "own")
-    assert (viewer.sees_all, viewer.may_change, viewer.sees_command_lines) == (False, False, False)
-    assert viewer.sees_user(1000)
-    assert not viewer.sees_user(1001)
-    assert not viewer.sees_user(0)
+    seen = viewer_of(peer(1000), "own")
+    assert (seen.sees_all, seen.may_change, seen.sees_command_lines) == (False, False, False)
+    assert seen.sees_user(1000)
+    assert not seen.sees_user(1001)
+    assert not seen.sees_user(0)
 
 
 def test_a_stranger_sees_all_where_it_is_open_and_nothing_where_it_is_the_groups():
-    viewer = viewer_of(peer(1000), "open")
-    assert (viewer.sees_all, viewer.sees_command_lines) == (True, False)
+    seen = viewer_of(peer(1000), "open")
+    assert (seen.sees_all, seen.sees_command_lines) == (True, False)
     with pytest.raises(Problem):
         viewer_of(peer(1000), "group")
 
 
 def test_without_the_group_nobody_is_in_it(monkeypatch):
-    def missing(name):
-        raise KeyError(name)
-
-    monkeypatch.setattr(grp, "getgrnam", missing)
+    monkeypatch.setattr(viewer, "read_group_id", lambda name: None)
     assert not viewer_of(peer(1000, 4), "own").sees_all
+
+
+def test_without_a_list_of_groups_nobody_is_in_it(monkeypatch):
+    def unreadable(name):
+        raise Denied("/etc/group", errno.EACCES)
+
+    monkeypatch.setattr(viewer, "read_group_id", unreadable)
+    assert not viewer_of(peer(1000, 4), "own").sees_all
+
+
+def test_no_directory_server_is_asked(monkeypatch):
+    """It may wait as long as it likes, and every answer of the daemon with it."""
+    monkeypatch.undo()
+    monkeypatch.setattr(grp, "getgrnam", None)
+    assert not viewer_of(peer(1000), "own").sees_all
