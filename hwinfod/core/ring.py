@@ -194,6 +194,19 @@ class Ring:
         _extend(points, _from_rows(rows, series, offset), (start_ns, end_ns))
         return points
 
+    def count(self, table: str, start_ns: int, end_ns: int) -> int:
+        """At most so many rows `read` takes of a table between two wall-clock times: blocks count whole."""
+        with self._lock:
+            history = self._tables.get(table)
+            if history is None:
+                return 0
+            return len(history.rows) + sum(
+                block.count
+                for block in history.blocks
+                if block.first_boottime_ns + block.wall_offset_ns <= end_ns
+                and block.last_boottime_ns + block.wall_offset_ns >= start_ns
+            )
+
     def first(self, table: str, series: Series, start_ns: int) -> Value:
         """The oldest value of a series at or after a wall-clock time; None where there is none. One block is
         unpacked, as a rule, where `read` takes all."""

@@ -15,12 +15,14 @@ from hwinfod.ctl.terminal import printable
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
     from hwinfod.ctl.client import Client
     from hwinfod.ctl.terminal import Terminal
     from hwinfod.wire.samples import SeriesHistory, SeriesPoints
 
 _MOST_CHARTS = 8
+_MOST_VALUES = 8
 _HEIGHT = 8
 _MARGIN = 12  # room for the numbers at the left
 
@@ -56,7 +58,7 @@ def run(client: Client, options: argparse.Namespace, terminal: Terminal) -> int:
     if not any(series["points"] for series in history["series"]):
         if history["kind"] == _facts.KIND:
             raise _facts.no_series(next(m for m in client.get("/v1/metrics")["metrics"] if m["name"] == options.metric))
-        raise Failure(f"nothing recorded of {printable(options.metric)} in that time", "hwinfoctl metrics", FAILED)
+        raise _nothing(client, options)
     shown = [series for series in history["series"] if series["points"]]
     for series in shown[:_MOST_CHARTS]:
         for line in _draw(history, series, width, terminal):
@@ -64,6 +66,22 @@ def run(client: Client, options: argparse.Namespace, terminal: Terminal) -> int:
     if len(shown) > _MOST_CHARTS:
         terminal.write(terminal.paint(f"{len(shown) - _MOST_CHARTS} more series; add LABEL=VALUE", "dim"))
     return OK
+
+
+def _nothing(client: Client, options: argparse.Namespace) -> Failure:
+    """Names the values that there are of the labels asked for."""
+    metric = printable(options.metric)
+    if options.labels:
+        names = sorted({label.partition("=")[0] for label in options.labels})
+        present = client.get("/v1/samples", {"name": options.metric})["samples"]
+        values = {name: sorted({sample["labels"][name] for sample in present}) for name in names}
+        if known := "; ".join(f"{name} is {_some(found)}" for name, found in values.items() if found):
+            return Failure(f"nothing recorded of {metric} with these labels in that time", printable(known), FAILED)
+    return Failure(f"nothing recorded of {metric} in that time", "hwinfoctl metrics", FAILED)
+
+
+def _some(values: Sequence[str]) -> str:
+    return " or ".join([*values[:_MOST_VALUES], *(["..."] if len(values) > _MOST_VALUES else [])])
 
 
 def _draw(history: SeriesHistory, series: SeriesPoints, width: int, terminal: Terminal) -> list[str]:

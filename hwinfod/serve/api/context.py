@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from hwinfod.wire.status import Faces
 
 _MOST_BODIES = 64
+_MOST_BODY_BYTES = 4 << 20  # of all that are kept: whoever asks for ever new excerpts must not fill the memory
 _EXACT = 2**53
 COMMAND_LINES = "command_lines"
 
@@ -46,6 +47,7 @@ class ApiContext:
         self._own_uid = own_uid
         self.aside = Aside(host.clock)
         self._bodies: dict[object, tuple[object, Response]] = {}
+        self._kept_bytes = 0
 
     def viewer(self, request: Request) -> Viewer:
         """Who asks. Raises Problem (forbidden)."""
@@ -60,10 +62,20 @@ class ApiContext:
             return kept[1]
         body = json_bytes(make())
         response = Response(200, body, etag=f"{self.host.instance}-{zlib.crc32(body):08x}", compressible=True)
-        while len(self._bodies) >= _MOST_BODIES:
-            del self._bodies[next(iter(self._bodies))]
-        self._bodies[key] = (version, response)
+        self._keep(key, version, response)
         return response
+
+    def _keep(self, key: object, version: object, response: Response) -> None:
+        """In the place of what was asked for longest ago."""
+        if kept := self._bodies.pop(key, None):
+            self._kept_bytes -= len(kept[1].body)
+        while self._bodies and (
+            len(self._bodies) >= _MOST_BODIES or self._kept_bytes + len(response.body) > _MOST_BODY_BYTES
+        ):
+            _, oldest = self._bodies.pop(next(iter(self._bodies)))
+            self._kept_bytes -= len(oldest.body)
+        self._bodies[key] = (version, response)
+        self._kept_bytes += len(response.body)
 
     def reply_of_processes(
         self, request: Request, viewer: Viewer, make: Callable[[CommandOf], Mapping[str, object]]

@@ -281,7 +281,7 @@ class Connection(asyncio.BufferedProtocol):
         self._advance()
 
     async def _stream(self, head: Head, response: Response, stream: AsyncIterator[bytes]) -> None:
-        self._is_streaming = True
+        self._is_streaming = not response.ends
         self._close_after_reply = not head.keeps_alive
         start, _ = self._listener.replies.encode(head, response, close=self._close_after_reply)
         self.outbox.write(start)

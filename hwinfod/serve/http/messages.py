@@ -45,7 +45,10 @@ class Request:
 
 
 class Response:
-    """One reply: a body of bytes, or a stream of chunks (NDJSON) that ends when its iterator does.
+    """One reply: a body of bytes, or a stream of chunks that ends when its iterator does.
+
+    A stream tells what happens (NDJSON), and who does not keep up with it is cut; one that `ends` is a document made in
+    parts, and its client may take its time.
 
     A Response may be kept and returned again, and should be where the body is: its compressed twin and its
     header bytes are made once and stay with it. After the first use it must not be changed.
@@ -58,6 +61,7 @@ class Response:
         "body",
         "compressible",
         "content_type",
+        "ends",
         "etag",
         "header_blocks",
         "headers",
@@ -75,6 +79,7 @@ class Response:
         etag: str = "",
         compressible: bool = False,
         stream: AsyncIterator[bytes] | None = None,
+        ends: bool = False,
     ) -> None:
         if headers:
             check_headers(headers)
@@ -87,6 +92,7 @@ class Response:
         self.etag = etag
         self.compressible = compressible and stream is None and is_worth_compressing(body)
         self.stream = stream
+        self.ends = ends
         self.header_blocks: dict[object, bytes] = {}
         self._gzipped: bytes | None = None
 

@@ -14,8 +14,8 @@ from hwinfod.core.device import Device
 from hwinfod.core.event import EventKind, Severity
 from hwinfod.errors import UserError
 from hwinfod.serve import api, viewer
+from hwinfod.serve.api import context
 from hwinfod.serve.api.context import ApiContext, json_bytes, wire_value
-from hwinfod.serve.api.samples import buckets_of, rates_of
 from hwinfod.serve.api.stream import Follower
 from hwinfod.serve.http import Peer, Problem, Request, Router
 from hwinfod.serve.viewer import Viewer
@@ -29,7 +29,7 @@ from hwinfod.wire.samples import MetricList, Samples
 from hwinfod.wire.status import Collectors, Config, Faces, Index, Status
 from hwinfod.wire.status import Problem as WireProblem
 from hwinfod.wire.topology import Topology
-from tests.unit.serve.test_exposition import BYTES, RATIO, sampled
+from tests.unit.serve.test_exposition import RATIO, sampled
 
 ROOT, STRANGER = Peer(1, 0, 0, ()), Peer(2, 1000, 1000, ())
 FACES: Faces = {"socket": "/s", "metrics_urls": [], "textfile": "", "textfile_trouble": ""}
@@ -74,12 +74,17 @@ class Asker:
         return asyncio.run(reply) if asyncio.iscoroutine(reply) else reply
 
     def __call__(self, path, peer=ROOT, **query):
-        return json.loads(self.response(path, peer, **query).body)
+        response = self.response(path, peer, **query)
+        return json.loads(b"".join(asyncio.run(_parts(response))) if response.ends else response.body)
 
     def tick(self, count=1):
         for _ in range(count):
             self.host.clock.advance(1)
             self.host.runners["everything"].run("sample")
+
+
+async def _parts(response):
+    return [part async for part in response.stream]
 
 
 @pytest.fixture
@@ -143,38 +148,9 @@ def test_samples_by_glob_label_level_and_collector(ask):
     assert (state["value"], state["state"]) == (1, "up")
 
 
-def test_the_past_of_a_series(ask):
-    ask.tick(9)
-    now = ask.host.clock.wall_ns() / 1e9
-    history = ask("/v1/series", name=RATIO.name, start=str(now - 5), end=str(now))
-    assert history["of"] == "value"
-    assert [point[1] for point in history["series"][0]["points"]] == [0.25] * 6
-    assert history["series"][0]["points"][-1][0] == now
-    buckets = ask("/v1/series", name=RATIO.name, start=str(now - 5), end=str(now), step="2")
-    assert [point[1:] for point in buckets["series"][0]["points"]] == [[0.25, 0.25, 0.25, n] for n in (3, 2, 1)]
-    rates = ask("/v1/series", name=BYTES.name, start=str(now - 5), end=str(now), step="5")
-    assert rates["of"] == "rate"
-    assert [point[2] for point in rates["series"][0]["points"]] == [0.0]
-
-
-def test_a_fall_of_a_counter_is_a_restart_and_no_spike():
-    assert list(rates_of([(0, 100), (1, 110), (2, 5), (3, 25), (3, 30)])) == [(1, 10.0), (3, 20.0)]
-
-
-def test_buckets_know_their_extremes():
-    assert list(buckets_of([(0, 1), (2, 3), (5, 7)], 0, 2)) == [(2, 1, 2.0, 3, 2), (6, 7, 7.0, 7, 1)]
-
-
 @pytest.mark.parametrize(
     ("path", "query"),
     [
-        ("/v1/series", {"name": "hw_nothing"}),
-        ("/v1/series", {}),
-        ("/v1/series", {"name": RATIO.name, "start": "yesterday"}),
-        ("/v1/series", {"name": RATIO.name, "start": "nan"}),
-        ("/v1/series", {"name": RATIO.name, "start": "5", "end": "1"}),
-        ("/v1/series", {"name": RATIO.name, "step": "-1"}),
-        ("/v1/series", {"name": [RATIO.name, RATIO.name]}),
         ("/v1/samples", {"label": "device"}),
         ("/v1/samples", {"level": "all"}),
         ("/v1/samples", {"nmae": "x"}),
@@ -247,6 +223,7 @@ def test_root_accepts_the_devices_of_now_and_nobody_else_does(tmp_path):
     with pytest.raises(Problem):
         post(ask, "/v1/inventory/accept", STRANGER)
     accepted = post(ask, "/v1/inventory/accept")
+    assert ask("/v1/inventory") == accepted
     assert accepted["expected"] == accepted["present"] == {"gpu": [gpu.id]}
     assert accepted["accepted_seconds"] == ask.host.clock.wall_ns() / 1e9
     ask.tick()
@@ -270,6 +247,16 @@ def test_a_body_is_made_once_until_what_it_shows_changes(ask):
     assert second.etag != first.etag
     ask.host.clock.advance(10)  # everything expires without a new row
     assert json.loads(ask.response("/v1/samples").body)["samples"] == []
+
+
+def test_kept_bodies_have_a_bound_in_bytes(ask, monkeypatch):
+    size = len(ask.response("/v1/samples").body)
+    monkeypatch.setattr(context, "_MOST_BODY_BYTES", 2 * size + 50)
+    names = ["?*", "??*", "???*", "????*"]
+    first, *_, last = [ask.response("/v1/samples", name=name) for name in names]
+    assert ask.response("/v1/samples", name=names[-1]) is last
+    assert ask.response("/v1/samples", name=names[0]) is not first
+    assert sum(len(kept.body) for _, kept in ask.context._bodies.values()) == ask.context._kept_bytes <= 2 * size + 50
 
 
 @pytest.mark.parametrize(

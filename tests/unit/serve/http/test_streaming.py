@@ -24,10 +24,14 @@ class Source:
         self.closed = False
         self.router = Router()
         self.router.add("GET", "/stream", self.respond)
+        self.router.add("GET", "/document", self.respond_with_a_document)
         self.router.add("GET", "/", lambda request: Response(200, b"after"))
 
     def respond(self, request: Request) -> Response:
         return Response(200, content_type="application/x-ndjson", stream=self.records())
+
+    def respond_with_a_document(self, request: Request) -> Response:
+        return Response(200, stream=self.records(), ends=True)
 
     async def records(self) -> AsyncIterator[bytes]:
         self.started = True
@@ -47,9 +51,9 @@ async def streaming(tmp_path: Path) -> AsyncIterator[tuple[Source, Service]]:
         yield source, service
 
 
-async def open_stream(service: Service) -> Client:
+async def open_stream(service: Service, path: str = "/stream") -> Client:
     client = await service.connect()
-    await client.send(get("/stream"))
+    await client.send(get(path))
     assert b"\r\nTransfer-Encoding: chunked\r\n" in await client.reader.readuntil(b"\r\n\r\n")
     return client
 
@@ -136,6 +140,26 @@ def test_a_reader_that_falls_behind_is_cut_and_never_buffered_for(chunk_bytes: i
             assert not source.closed
             await service.pass_time(1.1)
             assert service.server.connection_count == 0
+            assert source.closed
+
+    asyncio.run(scenario())
+
+
+def test_a_document_waits_for_a_slow_reader_and_is_not_buffered_for(tmp_path: Path) -> None:
+    """Until it takes nothing at all."""
+
+    async def scenario() -> None:
+        async with streaming(tmp_path) as (source, service):
+            client = await open_stream(service, "/document")
+            client.writer.transport.pause_reading()
+            [connection] = service.server._connections
+            for _ in range(40):
+                source.queue.put_nowait(b"z" * 100_000)
+                await settle(2)
+                assert connection.outbox.unsent_bytes <= service.server.limits.unsent_bytes
+            await service.pass_time(5.0)
+            assert not source.closed
+            await service.pass_time(11.0)
             assert source.closed
 
     asyncio.run(scenario())
