@@ -109,6 +109,7 @@ class Clock(Collector):
     name = "clock"
     summary = "clock synchronisation, offset and steps"
     in_node_exporter = True
+    beyond_node_exporter = frozenset(_STEP_METRICS)
 
     def open(self) -> None:
         self.timex = Timex()

@@ -62,6 +62,7 @@ class CpuThrottle(Collector):
     summary = "thermal throttling of processors (Intel)"
     lane = "cpufreq"
     in_node_exporter = True
+    beyond_node_exporter = frozenset({CORE_SECONDS, PACKAGE_SECONDS})
     subsystems = frozenset({"cpu", "module"})
 
     def open(self) -> None:

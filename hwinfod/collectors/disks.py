@@ -139,6 +139,7 @@ class Disks(Collector):
     name = "disks"
     summary = "disk identity, traffic and utilisation"
     in_node_exporter = True
+    beyond_node_exporter = frozenset({UP, ERRORS})
 
     def open(self) -> None:
         self.file = SeqFile(self.roots.proc("diskstats"))

@@ -83,6 +83,7 @@ class Edac(Collector):
     name = "edac"
     summary = "memory errors by controller and module (EDAC)"
     in_node_exporter = True
+    beyond_node_exporter = frozenset({DIMM_CORRECTED, DIMM_UNCORRECTED, DIMM_INFO})
     subsystems = frozenset({"edac", "module"})
 
     def open(self) -> None:

@@ -117,6 +117,7 @@ class Filesystems(Collector):
     summary = "space and inodes of file systems, and mounts that hang"
     lane = "filesystems"
     in_node_exporter = True
+    beyond_node_exporter = frozenset({HUNG})
     settings = (EXCLUDED_TYPES, EXCLUDED_PATHS, TIMEOUT)
 
     def open(self) -> None:

@@ -134,6 +134,7 @@ class Memory(Collector):
     name = "memory"
     summary = "memory by use, swap and huge pages"
     in_node_exporter = True
+    beyond_node_exporter = frozenset(_POOL_METRICS)  # it has those of the default size alone
 
     def open(self) -> None:
         self.file = SeqFile(self.roots.proc("meminfo"))

@@ -108,7 +108,6 @@ NODES = Metric(
 class Numa(Collector):
     name = "numa"
     summary = "memory and huge pages of each NUMA node"
-    in_node_exporter = True
 
     def open(self) -> None:
         if not list_numa_nodes(self.roots):

@@ -74,6 +74,12 @@ ALLOCATION_STALLS = _family(
 )
 _FAMILIES = tuple(_family(field, stem, level, help_) for field, _, stem, level, help_ in _TAKEN)
 _UNITS = tuple((field.encode(), unit) for field, unit, *_ in _TAKEN)
+# What it takes of vmstat: ^(oom_kill|pgpg|pswp|pg.*fault).*, collector/vmstat_linux.go
+_BEYOND = frozenset(
+    family
+    for family, (field, *_) in zip(_FAMILIES, _TAKEN)
+    if not field.startswith(("oom_kill", "pgpg", "pswp", "pgfault", "pgmajfault"))
+)
 # Kept by memory zone.
 _STALLS = tuple(f"allocstall_{zone}".encode() for zone in ("dma", "dma32", "normal", "movable", "device"))
 
@@ -92,6 +98,7 @@ class Paging(Collector):
     name = "paging"
     summary = "swapping, page faults, reclaim and kills for want of memory"
     in_node_exporter = True
+    beyond_node_exporter = _BEYOND | {ALLOCATION_STALLS}
 
     def open(self) -> None:
         self.file = SeqFile(self.roots.proc("vmstat"))

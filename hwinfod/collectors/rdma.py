@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hwinfod.collectors._rdma_families import CHECKS, METRICS
+from hwinfod.collectors._rdma_families import CHECKS, METRICS, SATURATED
 from hwinfod.core.collector import Collector, beat
 from hwinfod.errors import Absent
 from hwinfod.sources.files import list_directory
@@ -24,6 +24,7 @@ class Rdma(Collector):
     summary = "RDMA ports, counters, links, objects and who holds them"
     lane = "rdma"
     in_node_exporter = True
+    beyond_node_exporter = frozenset(m for m in METRICS if not m.name.startswith("hw_rdma_port_")) | {SATURATED}
     subsystems = frozenset({"infiniband", "module", "pci"})
 
     def open(self) -> None:

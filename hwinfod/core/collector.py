@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from hwinfod.core.health import Health
     from hwinfod.core.host import Host
+    from hwinfod.core.metric import Metric
     from hwinfod.core.table import Table
     from hwinfod.settings import Setting, Settings
 
@@ -67,8 +68,9 @@ class Collector:
 
     `lane` names the thread that it shares with collectors of the same kind of slowness: `host` is for
     memory-backed kernel files only. `settings` are its own; the switch (by default as `enabled` says) and the
-    intervals come by themselves. `in_node_exporter`: node_exporter has these families too, under its own names,
-    so that a textfile leaves them out. `subsystems`: whose kernel events (SUBSYSTEM=) announce its hardware.
+    intervals come by themselves. `in_node_exporter`: node_exporter has these families too with its defaults, under its
+    own names, but for those in `beyond_node_exporter`; a textfile leaves them out. `subsystems`: whose kernel events
+    (SUBSYSTEM=) announce its hardware.
     """
 
     name: ClassVar[str]
@@ -77,6 +79,7 @@ class Collector:
     settings: ClassVar[tuple[Setting[Any], ...]] = ()
     enabled: ClassVar[bool] = True
     in_node_exporter: ClassVar[bool] = False
+    beyond_node_exporter: ClassVar[frozenset[Metric]] = frozenset()
     subsystems: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, context: Context) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from hwinfod.core.metric import Metric
     from hwinfod.core.table import Table
 
 
@@ -54,8 +55,7 @@ class Sampled(Protocol):
     def name(self) -> str: ...
     @property
     def summary(self) -> str: ...
-    @property
-    def in_node_exporter(self) -> bool: ...
+    def is_in_node_exporter(self, metric: Metric) -> bool: ...
     @property
     def health(self) -> Health: ...
     @property

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from hwinfod.core.host import Host
+    from hwinfod.core.metric import Metric
     from hwinfod.settings import Settings
 
 log = logging.getLogger("hwinfod.collector")
@@ -35,7 +36,6 @@ class Runner:
         self.kind = kind
         self.name = kind.name
         self.summary = kind.summary
-        self.in_node_exporter = kind.in_node_exporter
         self.intervals = dict(intervals)
         self.opening_method = next(iter(self.intervals), "")  # of several beats one looks for the hardware
         self.health = Health(kind.name, kind.lane)
@@ -50,6 +50,10 @@ class Runner:
         self._failures_in_a_row: dict[str, int] = {}
         self._failing: dict[str, str] = {}
         self._skipped: dict[str, dict[str, str]] = {}
+
+    def is_in_node_exporter(self, metric: Metric) -> bool:
+        """Whether node_exporter has this family of the collector too."""
+        return self.kind.in_node_exporter and metric not in self.kind.beyond_node_exporter
 
     @property
     def is_open(self) -> bool:

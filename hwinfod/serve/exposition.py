@@ -26,11 +26,12 @@ _MOST_PLANS = 16
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What of the host is exported: up to which level, and which collectors (None: all). `owners`: series that
-    name owners too. `merged`: another process shows it among its own families."""
+    """What of the host is exported: up to which level, which collectors (None: all), and not the families `without`.
+    `owners`: series that name owners too. `merged`: another process shows it among its own families."""
 
     level: Level = Level.STANDARD
     collectors: frozenset[str] | None = None
+    without: frozenset[str] = frozenset()
     owners: bool = True
     merged: bool = False
 
@@ -38,7 +39,8 @@ class Selection:
         return self.collectors is None or collector in self.collectors
 
     def shows(self, series: Series) -> bool:
-        if series.level > self.level or (self.merged and is_of_process(series.metric.name)):
+        name = series.metric.name
+        if series.level > self.level or name in self.without or (self.merged and is_of_process(name)):
             return False
         return self.owners or not tells_owners(series.metric)
 
@@ -100,6 +102,7 @@ class Renderer:
             if device.info is not None
             and device.status is not Status.LOST
             and device.info.level <= selection.level
+            and device.info.name not in selection.without
             and selection.takes(devices.reporter(device.id))
         ]
         infos.sort(key=lambda pair: (pair[0].name, pair[1].id))

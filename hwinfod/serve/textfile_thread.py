@@ -83,5 +83,10 @@ class TextfileThread:
         level = Level.parse(self._settings[TEXTFILE_LEVEL])
         if self._settings[TEXTFILE_DUPLICATES]:
             return Selection(level, merged=True)
-        names = (name for name, runner in self._host.runners.items() if not runner.in_node_exporter)
-        return Selection(level, frozenset(names), merged=True)
+        runners = self._host.runners
+        twice = (
+            name
+            for name, (metric, collector) in self._host.catalog.items()
+            if collector in runners and runners[collector].is_in_node_exporter(metric)
+        )
+        return Selection(level, without=frozenset(twice), merged=True)

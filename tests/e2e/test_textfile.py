@@ -60,16 +60,37 @@ def hardware(read: Exposition) -> dict[tuple[str, Labels], float]:
     return {k: v for k, v in read.samples.items() if k[0].startswith("hw_") and not k[0].startswith(own)}
 
 
+# Families of ours by what they are called there, and those that it lacks, by a word that one like it would have.
+IN_BOTH = {
+    "hw_memory_limit_bytes": "node_memory_MemTotal_bytes",
+    "hw_cpu_seconds_total": "node_cpu_seconds_total",
+    "hw_disk_read_bytes_total": "node_disk_read_bytes_total",
+    "hw_rdma_port_receive_bytes_total": "node_infiniband_port_data_received_bytes_total",
+    "hw_memory_corrected_errors_total": "node_edac_correctable_errors_total",
+}
+OURS_ALONE = {
+    "hw_rdma_congestion_total": "congest",
+    "hw_rdma_retransmits_total": "retransmits",
+    "hw_rdma_link_transitions_total": "transition",
+    "hw_disk_up": "disk_up",
+    "hw_clock_steps_total": "step",
+    "hw_hugepages_limit_bytes": "2048",
+    "hw_numa_nodes": "numa",
+    "hw_filesystem_hung": "hung",
+}
+
+
 def test_what_node_exporter_has_is_left_out_unless_wanted(host: Host, directory: Path) -> None:
     everything = make_directory("everything")
-    has = {kind.name for kind in discover() if kind.in_node_exporter}
-    assert {"cpu", "memory", "disks", "network"} <= has
+    kinds = {kind.name: kind for kind in discover() if kind.in_node_exporter}
+    beyond = {metric.name for kind in kinds.values() for metric in kind.beyond_node_exporter}
     try:
         with (
             Daemon.start(*flags(directory), host=host) as daemon,
             Daemon.start(*flags(everything), "--textfile.duplicates", host=host) as duplicating,
         ):
-            duplicates = {m["name"] for m in daemon.get("/v1/metrics").json()["metrics"] if m["collector"] in has}
+            catalog = daemon.get("/v1/metrics").json()["metrics"]
+            duplicates = {m["name"] for m in catalog if m["collector"] in kinds} - beyond
             duplicating.wait_samples(1)
 
             def standard() -> set[str]:
@@ -83,9 +104,18 @@ def test_what_node_exporter_has_is_left_out_unless_wanted(host: Host, directory:
 
             daemon.wait_until(lambda: written(directory) == standard() - duplicates, "the families left")
             duplicating.wait_until(lambda: written(everything) == standard(), "all families")
-            assert "hw_memory_limit_bytes" in standard() & duplicates
+            assert standard() & duplicates >= IN_BOTH.keys()
+            assert written(directory) >= OURS_ALONE.keys()
     finally:
         shutil.rmtree(everything)
+
+
+def test_what_node_exporter_has_is_what_it_serves(host: Host) -> None:
+    """Debian's, with its defaults, on the same host."""
+    with NodeExporter.start(host=host) as node_exporter:
+        theirs = {name for name, _ in node_exporter.scrape().samples}
+    assert set(IN_BOTH.values()) <= theirs
+    assert not [name for word in OURS_ALONE.values() for name in theirs if word in name.lower()]
 
 
 @pytest.mark.tier("root")
