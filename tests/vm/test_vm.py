@@ -63,6 +63,26 @@ def test_a_guest_is_built_anew_for_its_modules_sources(tmp_path, monkeypatch):
     assert build.guest("bookworm", "plain").disk.parent == made[-1]
 
 
+DIED = "[    1.343923] Oops: int3: 0000 [#1] PREEMPT SMP NOPTI"
+
+
+@pytest.mark.parametrize(
+    ("ends", "boots", "status"),
+    [
+        ([vm.Result(vm.NO_STATUS, "", DIED), vm.Result(0, "", "")], 2, 0),
+        ([vm.Result(vm.NO_STATUS, "", DIED)] * 4, 3, vm.NO_STATUS),
+        ([vm.Result(vm.NO_STATUS, "", "Kernel panic - not syncing: no init"), vm.Result(0, "", "")], 1, vm.NO_STATUS),
+        ([vm.Result(vm.NO_STATUS, "the script began", DIED), vm.Result(0, "", "")], 1, vm.NO_STATUS),
+    ],
+)
+def test_a_kernel_that_died_of_its_emulation_before_the_script_boots_again(monkeypatch, ends, boots, status):
+    left = iter(ends)
+    monkeypatch.setattr(vm, "guest", lambda suite, image: None)
+    monkeypatch.setattr(vm, "_run_once", lambda *arguments: next(left))
+    assert vm.run("true").status == status
+    assert len(list(left)) == len(ends) - boots
+
+
 @pytest.fixture
 def failed(tmp_path, monkeypatch):
     monkeypatch.setattr(vm, "FAILED", tmp_path / "failed")

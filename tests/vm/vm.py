@@ -32,6 +32,7 @@ FAILED = CACHE / "failed"
 TIMED_OUT, NO_STATUS = 124, 125
 
 _MOST_FAILURES = 5
+_MOST_BOOTS = 3
 
 
 @dataclass(frozen=True)
@@ -75,9 +76,26 @@ def run(
     in it); $OUT is where it may leave others. `suite` and `image` are of build.SUITES and build.IMAGES, `qemu`
     further arguments, such as devices. Where it `reboots` the script runs again in each boot, over the same disk."""
     built = guest(suite, image)
+    for boot in range(_MOST_BOOTS):
+        result = _run_once(built, script, files or {}, limit_seconds, memory_mib, reboots, qemu)
+        if result.log or not machine.died_of_qemu(result.console):
+            break
+        print(f"boot {boot + 1} died of QEMU before the script began: {result.kept}")
+    return result
+
+
+def _run_once(
+    built: Guest,
+    script: str,
+    files: Mapping[str, Path | bytes | str],
+    limit_seconds: float,
+    memory_mib: int,
+    reboots: bool,
+    qemu: Sequence[str],
+) -> Result:
     with tempfile.TemporaryDirectory(prefix="hwinfod-vm-") as name:
         directory = Path(name)
-        _write_input(directory / "in.tar", script, files or {})
+        _write_input(directory / "in.tar", script, files)
         machine.prepare(directory)
         begun = time.monotonic()
         with _machine(built, directory, memory_mib, reboots, qemu) as process:
