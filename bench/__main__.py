@@ -8,7 +8,10 @@ from importlib import import_module
 
 from bench.report import Line, print_table
 
-BENCHES = ("start", "http", "scrape", "sampling", "ring", "rdma", "nvidia", "amd", "owners", "runtimes", "guest")
+BENCHES = (
+    *("start", "http", "scrape", "sampling", "history", "ring"),
+    *("rdma", "nvidia", "amd", "owners", "runtimes", "guest"),
+)
 
 
 def main() -> int:

@@ -1,16 +1,22 @@
 # SPDX-License-Identifier: MIT
-"""From exec to READY=1."""
+"""From exec to READY=1; from SIGTERM to the end; and how long hwinfoctl takes for an answer."""
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import sys
 import time
 from statistics import median
 
 from bench.cost import cpu_seconds
 from bench.report import Line
 from tests.support.daemon import Daemon
+from tests.support.processes import run
 
 _STARTS = 7
+_STOPS = 3
+_CLIENTS = 1000
 
 
 def measure() -> list[Line]:
@@ -20,5 +26,43 @@ def measure() -> list[Line]:
         with Daemon.start() as daemon:
             wall.append(time.monotonic() - begun)
             cpu.append(cpu_seconds(daemon.pid))
-    spread = f"{min(wall) * 1e3:.0f}..{max(wall) * 1e3:.0f}"
-    return [Line("start to READY", median(wall) * 1e3, "ms", 500, spread, f"aim 300; CPU {median(cpu) * 1e3:.0f} ms")]
+    return [
+        Line(
+            "start to READY",
+            median(wall) * 1e3,
+            "ms",
+            500,
+            spread_of(wall),
+            f"aim 300; {median(cpu) * 1e3:.0f} ms of CPU",
+        ),
+        *_stop(),
+        *_hwinfoctl(),
+    ]
+
+
+def _stop() -> list[Line]:
+    """With as many clients as were asked for, idle, most of which wait to be accepted or were refused."""
+    taken = []
+    for _ in range(_STOPS):
+        with Daemon.start() as daemon, contextlib.ExitStack() as clients:
+            for _ in range(_CLIENTS):
+                clients.enter_context(socket.create_connection(daemon.tcp_address))
+            begun = time.monotonic()
+            daemon.stop()
+            taken.append(time.monotonic() - begun)
+    return [Line(f"SIGTERM to the end, {_CLIENTS:,} clients", median(taken) * 1e3, "ms", 2000, spread_of(taken))]
+
+
+def _hwinfoctl() -> list[Line]:
+    with Daemon.start() as daemon:
+        command = [sys.executable, "-m", "hwinfod.ctl", "--socket", daemon.socket, "api", "GET", "/v1"]
+        taken = []
+        for _ in range(_STARTS):
+            begun = time.monotonic()
+            run(*command)
+            taken.append(time.monotonic() - begun)
+    return [Line("hwinfoctl, from start to end", median(taken) * 1e3, "ms", 100, spread_of(taken))]
+
+
+def spread_of(seconds: list[float]) -> str:
+    return f"{min(seconds) * 1e3:.0f}..{max(seconds) * 1e3:.0f}"

@@ -12,6 +12,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from hwinfod._streams import forget_output, open_closed
+from hwinfod.allocator import use_one_arena
 from hwinfod.core.imports import without_ssl
 from hwinfod.engine import Declared, discover
 from hwinfod.errors import UserError
@@ -45,6 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UserError as error:
         return _complain(error, EXIT_CONFIG)
     set_up_logging(settings[LOG_LEVEL], os.environ)
+    use_one_arena()
     _import_asyncio(tls=settings[WEB_CONFIG_FILE] is not None)
     from hwinfod.daemon import Daemon
 

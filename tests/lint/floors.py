@@ -30,6 +30,7 @@ FLOORS: dict[str, int] = {
     "hwinfod.prometheus": 4,
     "hwinfod.systemd": 4,
     "hwinfod.alarm": 5,
+    "hwinfod.allocator": 5,
     "hwinfod.engine": 5,
     "hwinfod.hotplug": 5,
     "hwinfod.daemon": 5,

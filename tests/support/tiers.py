@@ -91,14 +91,14 @@ def _lack_of_fuse() -> Lack | None:
 def _lack_of_guest() -> Lack | None:
     """The guest is a Debian amd64, whose packages are unpacked in a chroot."""
     if platform.machine() != "x86_64":
-        return Lack("an x86_64 machine", required=False)
+        return Lack("an x86_64 machine")
     return _lack_of_root()
 
 
 def _lack_of_containers() -> Lack | None:
     """A container that boots takes mounts, cgroups and namespaces, any of which may be refused to root here."""
     done = nspawn.contained("--volatile=yes", "--directory=/", "/bin/true", seconds=20)
-    return None if done.returncode == 0 else Lack("root that may boot containers", required=False)
+    return None if done.returncode == 0 else Lack("root that may boot containers")
 
 
 def _lack_of_memory_cgroup() -> Lack | None:
@@ -109,7 +109,7 @@ def _lack_of_memory_cgroup() -> Lack | None:
 def _lack_of_runc() -> Lack | None:
     """A container takes mounts, cgroups, capabilities and devices, any of which may be refused to root here."""
     lacks = container_runtimes.lacks()
-    return Lack(lacks, required=False) if lacks else None
+    return Lack(lacks) if lacks else None
 
 
 def _lack_of_python(version: str) -> Lack | None:
