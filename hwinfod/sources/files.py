@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 from hwinfod.errors import ParseError, ReadError, from_os_error
 
-_PAGE = 4096
+PAGE = 4096
+_CHUNK = 65536
 _LIMIT = 16 << 20
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 
@@ -39,11 +40,12 @@ class Roots:
 
 
 class Attribute:
-    """One sysfs, kernfs or cgroup file, read again and again: one pread of a page.
+    """One sysfs, kernfs or cgroup file, read again and again: one pread of a page, and more where that is full.
 
     The descriptor is kept while the file is the kernel's own (it has no blocks); a file on a real disk, as
     in a fixture tree, may be replaced by rename and is opened each time.
-    Source: Documentation/filesystems/sysfs.rst (a value fits a page, made anew at offset 0).
+    Source: Documentation/filesystems/sysfs.rst (a value is made anew at offset 0 and fits a page, which on some
+    architectures is larger); Documentation/admin-guide/cgroup-v2.rst (io.stat has a line a device).
     """
 
     __slots__ = ("_fd", "path")
@@ -84,7 +86,8 @@ class Attribute:
             return None
 
     def _content(self, fd: int) -> bytes:
-        return os.pread(fd, _PAGE, 0)
+        data = os.pread(fd, PAGE, 0)
+        return data if len(data) < PAGE else read_on(fd, data)
 
     def close(self) -> None:
         if self._fd >= 0:
@@ -106,12 +109,26 @@ class SeqFile(Attribute):
         parts = []
         offset = 0
         while offset < _LIMIT:
-            part = os.pread(fd, 65536, offset)
+            part = os.pread(fd, _CHUNK, offset)
             if not part:
                 break
             parts.append(part)
             offset += len(part)
         return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def read_on(fd: int, data: bytes) -> bytes:
+    """What begins with `data`, which filled its buffer. The kernel keeps what it made at offset 0 until all of it is
+    read, so that no line is of another moment. Source: fs/seq_file.c, seq_read_iter(). Raises OSError."""
+    parts = [data]
+    offset = len(data)
+    is_full = True
+    while is_full and offset < _LIMIT:
+        part = os.pread(fd, _CHUNK, offset)
+        parts.append(part)
+        offset += len(part)
+        is_full = len(part) == _CHUNK
+    return b"".join(parts)
 
 
 def read_file(path: str, limit: int = _LIMIT) -> bytes:
@@ -122,7 +139,7 @@ def read_file(path: str, limit: int = _LIMIT) -> bytes:
             parts = []
             left = limit
             while left > 0:
-                part = os.read(fd, min(left, 65536))
+                part = os.read(fd, min(left, _CHUNK))
                 if not part:
                     break
                 parts.append(part)

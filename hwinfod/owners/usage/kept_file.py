@@ -7,13 +7,12 @@ import os
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from hwinfod.errors import ReadError
-from hwinfod.sources.files import Attribute
+from hwinfod.sources.files import PAGE, Attribute, read_on
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 T = TypeVar("T")
-_PAGE = 4096
 
 
 class KeptFile(Attribute, Generic[T]):
@@ -35,7 +34,9 @@ class KeptFile(Attribute, Generic[T]):
         if self._is_off:
             return self._nothing
         try:
-            data = os.pread(self._fd, _PAGE, 0)  # read by the thousand: `read` is for the first time
+            data = os.pread(self._fd, PAGE, 0)  # read by the thousand: `read` is for the first time
+            if len(data) == PAGE:
+                data = read_on(self._fd, data)
         except OSError:
             try:
                 data = self.read()

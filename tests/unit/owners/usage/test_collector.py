@@ -75,6 +75,16 @@ def test_details(tmp_path: Path, cgroup: Make) -> None:
     assert by_owner(values, "hw_owner_rdma_hca_objects")[f"{owner} mlx5_0"] == 70
 
 
+def test_a_host_of_a_hundred_disks(tmp_path: Path, cgroup: Make) -> None:
+    lines = "".join(f"259:{number} rbytes={10**11} wbytes={10**10} rios=1 wios=1\n" for number in range(100))
+    cgroup(f"system.slice/docker-{A}.scope", io_stat=f"{lines}8:0 rbytes=5 wbytes=0\n")
+    bench = Bench(OwnerUsage, tmp_path)
+    bench.run()
+    values = bench.run("detail")
+    assert list(by_owner(values, "hw_owner_io_read_bytes_total").values()) == [100 * 10**11 + 5]
+    assert list(by_owner(values, "hw_owner_io_write_bytes_total").values()) == [100 * 10**10]
+
+
 def test_peaks_of_several_cgroups_are_not_added(tmp_path: Path, cgroup: Make) -> None:
     for name in (A, B):
         cgroup(POD.replace(A, name), memory_peak="99\n", memory_stat="anon 7\nfile 8\n")

@@ -63,6 +63,17 @@ def test_garbage_costs_one_reading(tmp_path: Path) -> None:
     assert file.value() == (5,)
 
 
+@pytest.mark.parametrize("size", [4095, 4096, 4097, 70_000])
+def test_a_file_of_more_than_a_page_is_read_whole(tmp_path: Path, size: int) -> None:
+    path = tmp_path / "io.stat"
+    path.touch()
+    os.truncate(path, size)  # a hole has no blocks, as a file of the kernel's: its descriptor is kept
+    file = KeptFile[int](str(path), len, 0, keeps=True)
+    assert file.value() == size
+    path.unlink()
+    assert file.value() == size
+
+
 @pytest.mark.parametrize("keeps", [True, False])
 def test_a_descriptor_is_held_where_there_is_room(keeps: bool) -> None:
     path = "/proc/self/oom_score_adj"
