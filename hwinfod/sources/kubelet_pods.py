@@ -2,7 +2,8 @@
 """What the kubelet says of its pods, without how it is asked: GET /pods and GET /stats/summary.
 
 Source: kubernetes staging/src/k8s.io/api/core/v1/types.go (PodList), staging/src/k8s.io/kubelet/pkg/apis/stats/v1alpha1
-/types.go (Summary), pkg/kubelet/types/pod_update.go (the annotations of static pods).
+/types.go (Summary), pkg/kubelet/types/pod_update.go and pkg/kubelet/config/config.go (the annotations of
+static pods).
 """
 
 from __future__ import annotations
@@ -17,6 +18,10 @@ MOST_PODS = 4096
 _STATUSES = ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses")
 # A static pod's cgroup and logs have this hash for a uid; its mirror in the API server has a uid of its own.
 _CONFIG_HASHES = ("kubernetes.io/config.hash", "kubernetes.io/config.mirror")
+# The kubelet writes it over whatever a pod has there: "file" or "http" of a static pod, "api" of any other.
+_CONFIG_SOURCE = "kubernetes.io/config.source"
+_HASH_LENGTH = 32
+_HEX = frozenset("0123456789abcdef")
 
 
 class PodContainer(NamedTuple):
@@ -96,12 +101,20 @@ def _pod(item: object) -> Pod | None:
     containers = [_container(each) for key in _STATUSES for each in array(status.get(key))]
     return Pod(
         pod_uid=uid,
-        config_hash=next((found for key in _CONFIG_HASHES if (found := text(annotations.get(key)))), ""),
+        config_hash=_config_hash(annotations),
         namespace=text(metadata.get("namespace")),
         name=name,
         phase=text(status.get("phase")),
         containers=tuple(container for container in containers if container.container_id),
     )
+
+
+def _config_hash(annotations: dict[str, object]) -> str:
+    """Annotations are the tenant's: another pod's uid in the place of the hash would give him that pod's name."""
+    if text(annotations.get(_CONFIG_SOURCE)) in ("", "api"):
+        return ""
+    hashes = (text(annotations.get(key)) for key in _CONFIG_HASHES)
+    return next((found for found in hashes if len(found) == _HASH_LENGTH and set(found) <= _HEX), "")
 
 
 def _container(item: object) -> PodContainer:

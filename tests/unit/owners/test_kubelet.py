@@ -64,8 +64,9 @@ def test_pods_and_containers_get_their_names(kubelet: Kubelet, tmp_path: Path) -
 
 
 def test_a_static_pod_is_known_by_the_hash_in_its_cgroup(kubelet: Kubelet, tmp_path: Path) -> None:
+    annotations = {"kubernetes.io/config.mirror": HASH, "kubernetes.io/config.source": "file"}
     kubelet.answers["/pods"] = pod_list([
-        pod("etcd", UID, {"etcd": A}, namespace="kube-system", annotations={"kubernetes.io/config.mirror": HASH})
+        pod("etcd", UID, {"etcd": A}, namespace="kube-system", annotations=annotations)
     ])  # fmt: skip
     bench = bench_of(kubelet, tmp_path)
     bench.run()

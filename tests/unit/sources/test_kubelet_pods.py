@@ -42,8 +42,23 @@ def test_init_and_ephemeral_containers() -> None:
 
 @pytest.mark.parametrize("annotation", ["kubernetes.io/config.hash", "kubernetes.io/config.mirror"])
 def test_a_static_pod_has_the_hash_of_its_configuration(annotation: str) -> None:
-    (found,) = parse_pods(pod_list([pod("etcd-node-1", UID, annotations={annotation: HASH})]))
+    annotations = {annotation: HASH, "kubernetes.io/config.source": "file"}
+    (found,) = parse_pods(pod_list([pod("etcd-node-1", UID, annotations=annotations)]))
     assert (found.pod_uid, found.config_hash) == (UID, HASH)
+
+
+@pytest.mark.parametrize(
+    ("source", "claimed"), [("api", HASH), ("", HASH), ("file", UID), ("file", HASH.upper()), ("file", HASH[1:])]
+)
+def test_a_tenant_does_not_choose_his_own_hash(source: str, claimed: str) -> None:
+    annotations = {"kubernetes.io/config.hash": claimed, "kubernetes.io/config.source": source}
+    (found,) = parse_pods(pod_list([pod("train-0", UID, annotations=annotations)]))
+    assert found.config_hash == ""
+
+
+def test_a_pod_of_no_known_source_has_no_hash() -> None:
+    (found,) = parse_pods(pod_list([pod("train-0", UID, annotations={"kubernetes.io/config.hash": HASH})]))
+    assert found.config_hash == ""
 
 
 def test_storage_of_node_and_pods() -> None:
@@ -71,7 +86,8 @@ def test_what_is_no_answer(data: bytes) -> None:
 
 KEYS = st.sampled_from(
     "kind items metadata uid name namespace annotations status containerStatuses containerID phase node fs usedBytes "
-    "pods podRef ephemeral-storage kubernetes.io/config.hash".split()
+    "pods podRef ephemeral-storage kubernetes.io/config.hash "
+    "kubernetes.io/config.source".split()
 )
 SCALARS = st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.just("PodList")
 VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=5))
