@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from hwinfod.errors import ParseError
-from hwinfod.sources.oci_spec import OciSpec, parse_spec
+from hwinfod.sources.oci_spec import CONTAINERD, OciSpec, parse_spec
 from hwinfod.sources.protobuf import Message, decode, encode_bytes
 
 NAMESPACES_LIST = "/containerd.services.namespaces.v1.Namespaces/List"
@@ -93,7 +93,7 @@ def parse_container(data: bytes) -> Container:
 
 def _container(message: Message) -> Container:
     try:
-        spec = parse_spec(message.message(5).raw(2))  # Any{type_url 1, value 2}
+        spec = parse_spec(message.message(5).raw(2), CONTAINERD)  # Any{type_url 1, value 2}
     except ParseError:
         spec = None
     created = _unix_ns(message.message(8))

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from hwinfod.errors import ParseError
 from hwinfod.sources.json_document import integer, mapping, parse_json
-from hwinfod.sources.oci_spec import OciSpec, spec_of
+from hwinfod.sources.oci_spec import CRIO, OciSpec, spec_of
 from hwinfod.sources.protobuf import Message, decode, encode_bytes, encode_integer
 
 VERSION = "/runtime.v1.RuntimeService/Version"
@@ -149,7 +149,8 @@ def _verbose(response: Message) -> tuple[int | None, OciSpec | None]:
             document = mapping(parse_json(entry.raw(2)))
         except ParseError:
             return None, None
-        return integer(document.get("pid")), spec_of(document["runtimeSpec"]) if "runtimeSpec" in document else None
+        spec = document.get("runtimeSpec")
+        return integer(document.get("pid")), None if spec is None else spec_of(spec, CRIO)
     return None, None
 
 

@@ -110,9 +110,14 @@ def _container(record: dict[str, object]) -> EngineContainer:
 
 
 def _name(name: str, image: str, labels: dict[str, object]) -> EngineName:
+    """Labels may be the image's: those of a pod's container are believed where its name says the same, which its maker
+    chose. Source: cri-dockerd core/naming.go: k8s_CONTAINER_POD_NAMESPACE_UID_ATTEMPT."""
     namespace, pod, uid = (text(labels.get(f"io.kubernetes.pod.{key}")) for key in ("namespace", "name", "uid"))
+    name = name.lstrip("/")
+    if not (pod and name.startswith("k8s_") and f"_{pod}_{namespace}_{uid}_" in name):
+        return EngineName(name, "", "", "", image, is_sandbox=False)
     is_sandbox = labels.get("io.kubernetes.docker.type") == "podsandbox"
-    container = text(labels.get("io.kubernetes.container.name")) if pod else name.lstrip("/")
+    container = text(labels.get("io.kubernetes.container.name"))
     return EngineName("" if is_sandbox else container, namespace, pod, uid, image, is_sandbox)
 
 

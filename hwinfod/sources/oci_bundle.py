@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from hwinfod.errors import ReadError
 from hwinfod.sources.files import read_regular
 from hwinfod.sources.json_document import array, mapping, parse_json, text, texts
-from hwinfod.sources.oci_spec import OciSpec, parse_spec
+from hwinfod.sources.oci_spec import CONTAINERD, CRIO, OciSpec, parse_spec
 
 if TYPE_CHECKING:
     from hwinfod.core.host import RootPaths
@@ -91,7 +91,7 @@ def _places(roots: RootPaths) -> list[tuple[str, str, str]]:
 
 def read_bundle(bundle: Bundle) -> OciSpec:
     """Raises a `ReadError` (Gone when the container ended) or ParseError."""
-    return parse_spec(read_regular(bundle.path, _SPEC_LIMIT))
+    return parse_spec(read_regular(bundle.path, _SPEC_LIMIT), CONTAINERD if bundle.scope else CRIO)
 
 
 def parse_storage_names(data: bytes) -> dict[str, str]:

@@ -3,8 +3,9 @@
 
 Runtimes keep one for each running container, and return it in their APIs. Read are the annotations that name a
 pod, the device nodes, and what the NVIDIA runtime takes as its order; the rest of the environment never is.
+Annotations are a tenant's as well: only what a runtime writes itself says what a container is called.
 Source: opencontainers/runtime-spec config.md, config-linux.md; containerd internal/cri/annotations; CRI-O
-pkg/annotations; nvidia-container-toolkit internal/config/image.
+internal/annotations; nvidia-container-toolkit internal/config/image.
 """
 
 from __future__ import annotations
@@ -17,13 +18,37 @@ from hwinfod.sources.json_document import array, integer, mapping, parse_json, t
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# Each fact by the annotation of containerd's CRI plugin, of CRI-O, and of nerdctl.
-_CONTAINER_TYPE = ("io.kubernetes.cri.container-type", "io.kubernetes.cri-o.ContainerType")
-_CONTAINER = ("io.kubernetes.cri.container-name", "io.kubernetes.container.name", "nerdctl/name")
-_NAMESPACE = ("io.kubernetes.cri.sandbox-namespace", "io.kubernetes.pod.namespace")
-_POD = ("io.kubernetes.cri.sandbox-name", "io.kubernetes.pod.name")
-_POD_UID = ("io.kubernetes.cri.sandbox-uid", "io.kubernetes.pod.uid")
-_IMAGE = ("io.kubernetes.cri.image-name", "io.kubernetes.cri-o.ImageName")
+CONTAINERD, CRIO = "containerd", "cri-o"
+
+
+class _Names(NamedTuple):
+    """A container's names, or the annotations that have them."""
+
+    container: str = ""
+    namespace: str = ""
+    pod: str = ""
+    pod_uid: str = ""
+    image: str = ""
+
+
+_CONTAINERDS = _Names(
+    container="io.kubernetes.cri.container-name",
+    namespace="io.kubernetes.cri.sandbox-namespace",
+    pod="io.kubernetes.cri.sandbox-name",
+    pod_uid="io.kubernetes.cri.sandbox-uid",
+    image="io.kubernetes.cri.image-name",
+)
+# A pod is called by the labels of the kubelet, which CRI-O writes last: over annotations of a pod, of a sandbox too.
+_CRIOS = _Names(
+    container="io.kubernetes.container.name",
+    namespace="io.kubernetes.pod.namespace",
+    pod="io.kubernetes.pod.name",
+    pod_uid="io.kubernetes.pod.uid",
+    image="io.kubernetes.cri-o.ImageName",
+)
+_CONTAINER_TYPE = "io.kubernetes.cri.container-type"
+_SANDBOX_OF_CRIO = "POD"  # no container of a pod may have capitals
+_NERDCTLS_NAME = "nerdctl/name"
 
 _VISIBLE_DEVICES = "NVIDIA_VISIBLE_DEVICES="
 _MPS_PIPE = "CUDA_MPS_PIPE_DIRECTORY="
@@ -53,34 +78,53 @@ class OciSpec(NamedTuple):
     uses_mps: bool = False
 
 
-def parse_spec(data: bytes) -> OciSpec:
-    """A config.json. Raises ParseError."""
-    return spec_of(parse_json(data))
+def parse_spec(data: bytes, runtime: str) -> OciSpec:
+    """A config.json that `runtime` wrote: CONTAINERD, or CRIO where it lies with those of containers/storage. Raises
+    ParseError."""
+    return spec_of(parse_json(data), runtime)
 
 
-def spec_of(document: object) -> OciSpec:
+def spec_of(document: object, runtime: str) -> OciSpec:
     """A specification that came inside another document. What is missing or of the wrong type is empty."""
-    annotations = mapping(document, "annotations")
     linux = mapping(document, "linux")
-
-    def first(keys: tuple[str, ...]) -> str:
-        return next((value for value in (text(annotations.get(key)) for key in keys) if value), "")
-
-    is_sandbox = first(_CONTAINER_TYPE) == "sandbox"
+    cgroups_path = text(linux.get("cgroupsPath"))
+    annotations = mapping(document, "annotations")
+    is_crios = runtime == CRIO
+    names, is_sandbox = _by_crio(annotations, cgroups_path) if is_crios else _by_containerd(annotations)
     return OciSpec(
-        container="" if is_sandbox else first(_CONTAINER),  # CRI-O calls it POD
-        namespace=first(_NAMESPACE),
-        pod=first(_POD),
-        pod_uid=first(_POD_UID),
-        image=first(_IMAGE),
+        *(names._replace(container="") if is_sandbox else names),
         is_sandbox=is_sandbox,
-        cgroups_path=text(linux.get("cgroupsPath")),
+        cgroups_path=cgroups_path,
         devices=_devices(linux),
         visible_devices=_visible_devices(document),
         may_open_all_devices=_may_open_all(linux),
         has_nvidia_hook=_has_nvidia_hook(document),
         uses_mps=any(v.startswith(_MPS_PIPE) for v in texts(mapping(document, "process").get("env"))),
     )
+
+
+def _by_containerd(annotations: dict[str, object]) -> tuple[_Names, bool]:
+    """Its own annotations, which it writes over those that a pod may pass on; of nerdctl's containers nerdctl's."""
+    names, kind = _written(annotations, _CONTAINERDS), text(annotations.get(_CONTAINER_TYPE))
+    if not (kind or names.container):
+        names = names._replace(container=text(annotations.get(_NERDCTLS_NAME)))
+    return names, kind == "sandbox"
+
+
+def _by_crio(annotations: dict[str, object], cgroups_path: str) -> tuple[_Names, bool]:
+    """CRI-O copies all annotations of a pod, so that nothing but what it writes over them is believed: not its own word
+    for a sandbox. Podman copies an image's, into bundles at the same place: they have another cgroup. Source: CRI-O
+    internal/factory/container/container.go, server/sandbox_run_linux.go, internal/config/cgmgr; Podman
+    pkg/specgen/generate/container.go."""
+    leaf = cgroups_path.rpartition("/")[2]
+    if not (leaf.startswith("crio-") or leaf.split(":")[1:2] == ["crio"]):
+        return _Names(), False
+    names = _written(annotations, _CRIOS)
+    return names, names.container == _SANDBOX_OF_CRIO
+
+
+def _written(annotations: dict[str, object], keys: _Names) -> _Names:
+    return _Names(*(text(annotations.get(key)) for key in keys))
 
 
 def _devices(linux: dict[str, object]) -> tuple[DeviceNode, ...]:

@@ -104,16 +104,17 @@ class ContainerdLink(RuntimeLink):
 
 
 def container_of(found: containerd.Container) -> Container:
-    """Names are in the annotations of its specification, or in labels; ctr gives ids for names."""
+    """Names are in the annotations of its specification, which older versions leave to labels in part; labels of what
+    is no pod's may be the image's. ctr gives ids for names."""
     spec, labels = found.spec, found.labels
-    name = ContainerName(
-        container_id=found.container_id,
-        container=(spec.container if spec else "") or labels.get("io.kubernetes.container.name", ""),
-        namespace=(spec.namespace if spec else "") or labels.get("io.kubernetes.pod.namespace", ""),
-        pod=(spec.pod if spec else "") or labels.get("io.kubernetes.pod.name", ""),
-        pod_uid=(spec.pod_uid if spec else "") or labels.get("io.kubernetes.pod.uid", ""),
-        image=found.image,
-    )
-    if not (name.container or name.pod):
+    name = ContainerName(found.container_id, spec.container if spec else "", image=found.image)
+    if spec is not None and spec.pod:
+        name = name._replace(
+            container="" if spec.is_sandbox else spec.container or labels.get("io.kubernetes.container.name", ""),
+            namespace=spec.namespace,
+            pod=spec.pod,
+            pod_uid=spec.pod_uid or labels.get("io.kubernetes.pod.uid", ""),
+        )
+    elif not name.container:
         name = name._replace(container=labels.get("nerdctl/name") or found.container_id)
     return with_spec(Container(name, "containerd", created_ns=found.created_ns), spec)

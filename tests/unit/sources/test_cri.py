@@ -133,11 +133,13 @@ def test_status() -> None:
 
 
 def test_verbose_status() -> None:
-    info = {"info": json.dumps({"sandboxID": SANDBOX, "pid": 4711, "runtimeSpec": SPEC}), "more": "{"}
+    forged = {**SPEC, "annotations": {"io.kubernetes.cri.container-type": "sandbox"}}
+    info = {"info": json.dumps({"sandboxID": SANDBOX, "pid": 4711, "runtimeSpec": forged}), "more": "{"}
     found = parse_container_status(status(info))
     assert found.pid == 4711
     assert found.spec is not None
-    assert (found.spec.pod, found.spec.devices[0].minor) == ("train-0", 193)
+    assert found.spec.devices[0].minor == 193
+    assert not found.spec.is_sandbox
 
 
 def test_info_stands_anywhere_in_the_map() -> None:

@@ -28,11 +28,11 @@ UID = "5f2c1f0e-1111-2222-3333-444455556666"
 JUPYTER = EngineName("jupyter", "", "", "", "jupyter:1", False)
 LIST = [
     {"Id": ID, "Names": ["/jupyter"], "Image": "jupyter:1", "Labels": {}, "State": "running", "Created": 1764000000},
-    {"Id": "2e" * 32, "Names": ["/k8s_cuda_train-0_ml_u_0"], "Labels": {
+    {"Id": "2e" * 32, "Names": [f"/k8s_cuda_train-0_ml_{UID}_0"], "Labels": {
         "io.kubernetes.container.name": "cuda", "io.kubernetes.pod.name": "train-0",
         "io.kubernetes.pod.namespace": "ml", "io.kubernetes.pod.uid": UID,
     }},
-    {"Id": "3d" * 32, "Names": ["/k8s_POD_train-0_ml_u_0"], "State": "exited", "Labels": {
+    {"Id": "3d" * 32, "Names": [f"/k8s_POD_train-0_ml_{UID}_0"], "State": "exited", "Labels": {
         "io.kubernetes.docker.type": "podsandbox", "io.kubernetes.pod.name": "train-0",
         "io.kubernetes.pod.namespace": "ml", "io.kubernetes.pod.uid": UID,
     }},
@@ -79,9 +79,24 @@ def test_inspect() -> None:
     assert details(HostConfig={"Privileged": True}).is_privileged
 
 
+PODS_LABELS = {
+    "io.kubernetes.docker.type": "podsandbox", "io.kubernetes.container.name": "cuda",
+    "io.kubernetes.pod.name": "train-0", "io.kubernetes.pod.namespace": "ml", "io.kubernetes.pod.uid": UID,
+}  # fmt: skip
+
+
 def test_names_of_a_pods_container() -> None:
-    labels = {"io.kubernetes.container.name": "cuda", "io.kubernetes.pod.name": "train-0"}
-    assert details(Name="/k8s_cuda", Config={"Labels": labels}).name[:3] == ("cuda", "", "train-0")
+    labels = {**PODS_LABELS, "io.kubernetes.docker.type": "container"}
+    again = f"/k8s_cuda_train-0_ml_{UID}_0_5fa2"  # where the name was taken
+    assert details(Name=again, Config={"Labels": labels}).name == EngineName(
+        "cuda", "ml", "train-0", UID, "jupyter:1", False
+    )
+
+
+@pytest.mark.parametrize("name", ["jupyter", "k8s_jupyter", f"k8s_cuda_other-0_ml_{UID}_0", "k8s_cuda_train-0_ml_u_0"])
+def test_labels_of_an_image_name_nothing(name: str) -> None:
+    found = details(Name=f"/{name}", Config={"Labels": PODS_LABELS})
+    assert found.name == EngineName(name, "", "", "", "jupyter:1", False)
 
 
 def test_devices_of_the_host() -> None:

@@ -34,7 +34,9 @@ def roots(tmp_path: Path) -> Roots:
 def make(roots: Roots, directory: str, pod: str) -> None:
     path = Path(roots.root(directory))
     path.mkdir(parents=True)
-    (path / "config.json").write_text(json.dumps({"annotations": {"io.kubernetes.pod.name": pod}}))
+    annotations = {"io.kubernetes.cri.sandbox-name": f"containerd's {pod}", "io.kubernetes.pod.name": f"CRI-O's {pod}"}
+    document = {"annotations": annotations, "linux": {"cgroupsPath": f"kubepods.slice:crio:{C}"}}
+    (path / "config.json").write_text(json.dumps(document))
 
 
 def test_bundles_of_every_runtime(roots: Roots) -> None:
@@ -50,7 +52,9 @@ def test_bundles_of_every_runtime(roots: Roots) -> None:
         ("web.1", "moby"),
         (C, ""),
     }
-    assert sorted(read_bundle(bundle).pod for bundle in found) == ["a", "b", "c", "d"]
+    assert sorted(read_bundle(bundle).pod for bundle in found) == [
+        "CRI-O's d", "containerd's a", "containerd's b", "containerd's c",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

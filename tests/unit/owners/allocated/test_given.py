@@ -15,7 +15,7 @@ from hwinfod.core.owner import ContainerName
 from hwinfod.owners.allocated.given import allocation_of, node_path
 from hwinfod.sources.files import Roots
 from hwinfod.sources.oci_bundle import Bundle
-from hwinfod.sources.oci_spec import parse_spec
+from hwinfod.sources.oci_spec import CONTAINERD, parse_spec
 from tests.support.allocations import CID, NVIDIA, UID
 
 HOOK = {"prestart": [{"path": "/usr/bin/nvidia-container-runtime-hook", "args": ["x", "prestart"]}]}
@@ -52,7 +52,7 @@ def given(roots: Roots, visible: str = "", **fields: Any) -> Allocation | None:
     }
     env = ["PATH=/bin", *([f"NVIDIA_VISIBLE_DEVICES={visible}"] if visible else []), *fields.pop("env", [])]
     document = {"process": {"env": env}, "linux": linux, **fields}
-    spec = parse_spec(json.dumps(document).encode())
+    spec = parse_spec(json.dumps(document).encode(), CONTAINERD)
     return allocation_of(Bundle(CID, "moby", "/x"), spec, ContainerName(CID, "jupyter"), roots)
 
 

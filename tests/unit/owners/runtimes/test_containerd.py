@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -69,6 +70,24 @@ def test_what_is_there_is_known_and_no_news(bench: Bench, server: Containerd) ->
     assert bench.events() == []
     bench.runner.close()
     assert (dict(bench.host.containers.current), dict(bench.host.names.current)) == ({}, {})
+
+
+def test_labels_name_a_pods_container_and_no_other(bench: Bench, server: Containerd) -> None:
+    labels = {
+        "io.kubernetes.container.name": "cuda", "io.kubernetes.pod.name": "train-9",
+        "io.kubernetes.pod.namespace": "bank", "io.kubernetes.pod.uid": UIDS.format(0),
+    }  # fmt: skip
+    annotations = {"io.kubernetes.cri.sandbox-name": "train-0", "io.kubernetes.cri.sandbox-namespace": "ml"}
+    server.create(A, json.dumps({"annotations": annotations}).encode(), labels=labels)
+    sandbox = {**annotations, "io.kubernetes.cri.container-type": "sandbox"}
+    server.create(B, json.dumps({"annotations": sandbox}).encode(), labels=labels)
+    server.create("web", labels=labels)  # of its image
+    follow(bench, server)
+    assert [container.name for container in bench.host.containers.current["containerd"]] == [
+        ContainerName(A, "cuda", "ml", "train-0", UIDS.format(0), "train:1.4"),
+        ContainerName(B, "", "ml", "train-0", UIDS.format(0), "train:1.4"),
+        ContainerName("web", "web", image="train:1.4"),
+    ]
 
 
 def test_a_life_is_told_with_its_devices(bench: Bench, server: Containerd) -> None:
