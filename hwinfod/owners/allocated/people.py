@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 
 from hwinfod.core.owner import ContainerName
 from hwinfod.owners.identity import CONTAINER, JOB, POD, Owner
+from hwinfod.owners.names import logs
 
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping
 
     from hwinfod.core.allocation import Allocation
     from hwinfod.core.owner import Names
-
-_DISK = "owner_names"  # logs outlive their containers: what others say of a name counts more
 
 
 class People:
@@ -26,7 +25,8 @@ class People:
         self._containers: dict[tuple[str, ...], list[ContainerName]] = {}
         self._uids: dict[tuple[str, str], list[str]] = {}
         self._pods: dict[str, tuple[str, str]] = {}
-        for source in sorted(names, key=lambda name: (name != _DISK, name)):
+        # logs outlive their containers: what others say of a name counts more
+        for source in sorted(names, key=lambda name: (name != logs.SOURCE, name)):
             for pod in names[source].pods:
                 self._uids.setdefault((pod.namespace, pod.pod), []).append(pod.pod_uid)
                 self._pods[pod.pod_uid] = (pod.namespace, pod.pod)

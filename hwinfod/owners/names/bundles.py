@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from hwinfod.core.host import RootPaths
     from hwinfod.sources.oci_spec import OciSpec
 
+SOURCE = "bundles"
 MOST_A_PASS = 64
 # A runtime makes the directory first and writes config.json next: an early look finds half of it.
 MOST_ATTEMPTS = 3

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Names of containers and pods, read from disk on a lane of their own and handed over as one snapshot: `host.names`.
-The bundles that have the names have what the runtime gave, too: `host.allocations`."""
+"""Names of containers and pods, read from disk on a lane of their own and handed over as two snapshots, the kubelet's
+and the runtimes', which may disagree: `host.names`. The bundles that have the names have what the runtime gave, too:
+`host.allocations`."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from hwinfod.core.metric import Kind, Level, Metric
 from hwinfod.core.owner import ContainerName, Names
 from hwinfod.errors import ParseError
 from hwinfod.owners.allocated import given
-from hwinfod.owners.names import logs
+from hwinfod.owners.names import bundles, logs
 from hwinfod.owners.names.bundles import BundleWatch, name_of
 from hwinfod.sources.oci_bundle import read_storage_names
 
@@ -39,7 +40,8 @@ class OwnerNames(Collector):
         self.watch = BundleWatch(self.roots)
         self.bundles: dict[str, ContainerName] = {}
         self.given: dict[str, Allocation] = {}
-        self.counts = self.table.bind_columns([(CONTAINER_NAMES, ("logs",)), (CONTAINER_NAMES, ("bundles",))])
+        sources = (logs.SOURCE, bundles.SOURCE)
+        self.counts = self.table.bind_columns([(CONTAINER_NAMES, (source,)) for source in sources])
 
     @beat(seconds=10)
     def sample(self) -> None:
@@ -48,16 +50,27 @@ class OwnerNames(Collector):
         self.step("read OCI bundles")
         changes = self.watch.poll()
         self._keep(changes)
-        names = Names((*containers, *self.bundles.values()), tuple(pods), _blind(changes.refused))
-        if names != self.host.names.current.get(self.name):
-            self.host.names.publish(self.name, names)
+        self._publish(
+            {
+                logs.SOURCE: Names(tuple(containers), tuple(pods)),
+                bundles.SOURCE: Names(tuple(self.bundles.values()), (), _blind(changes.refused)),
+            }
+        )
         now = self.host.clock.boottime_ns()
         self.host.allocations.publish(given.SOURCE, Allocations(now, tuple(self.given.values())))
         self.counts.set((len(pods) + len(containers), len(self.bundles)))
 
     def close(self) -> None:
-        self.host.names.withdraw(self.name)
+        self.host.names.withdraw(logs.SOURCE)
+        self.host.names.withdraw(bundles.SOURCE)
         self.host.allocations.withdraw(given.SOURCE)
+
+    def _publish(self, told: dict[str, Names]) -> None:
+        """Both where one has news: where they disagree bundles are learned last, and what is shown stays the same."""
+        current = self.host.names.current
+        if any(current.get(source) != names for source, names in told.items()):
+            for source, names in told.items():
+                self.host.names.publish(source, names)
 
     def _keep(self, changes: BundleChanges) -> None:
         for container_id in changes.gone:

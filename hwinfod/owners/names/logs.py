@@ -11,6 +11,8 @@ from hwinfod.sources.kubelet_logs import read_containers, read_pods
 if TYPE_CHECKING:
     from hwinfod.core.host import RootPaths
 
+SOURCE = "logs"
+
 
 def read_names(roots: RootPaths) -> tuple[list[PodName], list[ContainerName]]:
     """Both empty without a kubelet."""

@@ -20,7 +20,7 @@ from hwinfod.sources.pod_resources import device_of
 from tests.support.allocations import AMD, CID, MIG, NIC, NVIDIA, UID, allocation, devices
 
 PLACES = Places(devices())
-NAMES = {"owner_names": Names((ContainerName(CID, "cuda", "ml", "train-0", UID),), (PodName(UID, "ml", "train-0"),))}
+NAMES = {"logs": Names((ContainerName(CID, "cuda", "ml", "train-0", UID),), (PodName(UID, "ml", "train-0"),))}
 POD = f"pod:{UID}:{CID[:12]}"
 
 
@@ -55,7 +55,7 @@ def test_a_pod_that_nobody_else_knows_has_its_name_for_an_id() -> None:
 
 
 def test_a_pod_whose_container_is_not_known_yet_has_its_uid() -> None:
-    names = {"owner_names": Names((), (PodName(UID, "ml", "train-0"),))}
+    names = {"logs": Names((), (PodName(UID, "ml", "train-0"),))}
     assert list(joined(allocation(NVIDIA[3]), names=names)) == [f"pod:{UID}:"]
 
 
@@ -71,7 +71,7 @@ def test_of_two_pods_and_containers_with_one_name_the_living_is_meant() -> None:
     old = "00000000-1111-2222-3333-444455556666"
     first, second, third = (letter * 64 for letter in "abc")
     names = {
-        "owner_names": Names(
+        "logs": Names(
             (
                 ContainerName(first, "cuda", "ml", "train-0", UID),
                 ContainerName(second, "cuda", "ml", "train-0", UID),

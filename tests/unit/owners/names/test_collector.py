@@ -27,8 +27,8 @@ def write(path: Path, document: object) -> None:
     path.write_text(json.dumps(document))
 
 
-def names_of(bench: Bench) -> Names:
-    return bench.host.names.current["owner_names"]
+def names_of(bench: Bench, source: str = "bundles") -> Names:
+    return bench.host.names.current[source]
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def bench(tmp_path: Path) -> Bench:
 
 def test_a_host_without_containers_has_no_names_and_is_not_blind(bench: Bench) -> None:
     values = bench.run()
-    assert names_of(bench) == Names()
+    assert names_of(bench, "logs") == names_of(bench) == Names()
     assert values["hwinfod_owner_names{source=bundles}"] == 0
 
 
@@ -70,10 +70,25 @@ def test_what_a_bundle_was_given_comes_and_leaves_with_it(bench: Bench, tmp_path
 def test_an_unchanged_host_hands_over_the_same_snapshot(bench: Bench, tmp_path: Path) -> None:
     (tmp_path / "root/var/log/pods" / f"ml_train-0_{UID}").mkdir(parents=True)
     bench.run()
-    names = names_of(bench)
+    names = names_of(bench, "logs")
     assert [pod.pod for pod in names.pods] == ["train-0"]
     bench.run(after=10)
-    assert names_of(bench) is names
+    assert names_of(bench, "logs") is names
+
+
+def test_logs_and_bundles_that_disagree_are_told_and_change_nothing_by_turns(bench: Bench, tmp_path: Path) -> None:
+    logs = tmp_path / "root/var/log/containers"
+    logs.mkdir(parents=True)
+    (logs / f"train-0_ml_cuda-{A}.log").symlink_to("x")
+    annotations = {"io.kubernetes.cri.container-name": "cuda", "io.kubernetes.cri.sandbox-name": "train-9"}
+    write(tmp_path / TASKS / "k8s.io" / A / "config.json", {"annotations": annotations})
+    book, owner = NameBook(), Owner(CONTAINER, "containerd", A)
+    for identifier in ("2e" * 32, "3d" * 32):
+        bench.run(after=10)
+        book.learn(bench.host.names.current)
+        assert book.conflicts_of(owner) == ("pod is train-0 by logs, train-9 by bundles",)
+        assert book.labels_of(owner)[3] == "train-9"
+        (logs / f"train-0_ml_cuda-{identifier}.log").symlink_to("x")
 
 
 def test_podmans_containers_have_the_names_that_its_storage_keeps(bench: Bench, tmp_path: Path) -> None:
