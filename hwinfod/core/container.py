@@ -24,7 +24,8 @@ class Container:
     `state` is "created", "running", "exited" or "unknown". `pid` is its first process's, in the runtime's own PID
     namespace. Times are Unix nanoseconds, 0 where the runtime does not tell. `device_nodes` and `visible_devices`
     (what NVIDIA_VISIBLE_DEVICES says: UUIDs, indices, "all") are what it was given; with `may_open_all_devices`
-    (privileged) nodes say nothing of that. `is_sandbox` is the one that holds a pod's namespaces.
+    (privileged) nodes say nothing of that. `is_sandbox` is the one that holds a pod's namespaces. `was_out_of_memory`
+    says of one that has exited that the kernel had killed a process of it for want of memory.
     """
 
     name: ContainerName
@@ -38,6 +39,7 @@ class Container:
     visible_devices: tuple[str, ...] = ()
     may_open_all_devices: bool = False
     is_sandbox: bool = False
+    was_out_of_memory: bool = False
 
     @property
     def id(self) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from hwinfod.core.container import Container
 from hwinfod.core.owner import ContainerName
-from hwinfod.owners.runtimes.errors import NOT_FOUND, UNIMPLEMENTED, CallFailed
+from hwinfod.owners.runtimes.errors import NOT_FOUND, UNIMPLEMENTED, CallFailed, Ended
 from hwinfod.owners.runtimes.ledger import EXITED, OOM, Change
 from hwinfod.owners.runtimes.link import open_channel
 from hwinfod.owners.runtimes.runtime import LIST_SECONDS, RuntimeLink, with_spec
@@ -69,9 +69,15 @@ class CriLink(RuntimeLink):
             await asyncio.sleep(LIST_SECONDS)
 
     async def _follow_life(self) -> None:
+        """By events; by lists where there are none. CRI-O as it comes (enable_pod_events = false) ends the stream
+        without a word and without an error: server/container_events.go GetContainerEvents()."""
+        seen = self.events_seen
         try:
             async with self._channel.stream(cri.GET_CONTAINER_EVENTS) as events:
                 await self.follow_events(events)
+        except Ended:
+            if self.events_seen != seen:
+                raise
         except CallFailed as error:
             if error.status != UNIMPLEMENTED:
                 raise
@@ -131,6 +137,7 @@ class CriLink(RuntimeLink):
             exit_code=status.exit_code if is_over else None,
             created_ns=listed.created_ns,
             changed_ns=status.finished_ns if is_over else status.started_ns,
+            was_out_of_memory=is_over and status.reason == _OUT_OF_MEMORY,
         )
         return with_spec(container, status.spec)
 

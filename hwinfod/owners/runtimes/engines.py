@@ -83,6 +83,7 @@ class EngineLink(RuntimeLink):
             state=details.state,
             pid=details.pid or None,
             exit_code=details.exit_code if details.state == "exited" else None,
+            was_out_of_memory=details.was_out_of_memory,
             device_nodes=tuple(self._nodes(details)),
             visible_devices=details.devices,
             may_open_all_devices=details.is_privileged,

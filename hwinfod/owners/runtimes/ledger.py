@@ -171,8 +171,13 @@ class Ledger:
             return []
         told = [Told(CREATED, added)]
         if added.state in ("running", "exited"):
+            told += self._killed(added)
             told.append(Told(STARTED if added.state == "running" else EXITED, added))
         return told
+
+    def _killed(self, listed: Container) -> list[Told]:
+        """Why a container exited, where the list that tells of it says so."""
+        return self._run_out_of_memory(listed) if listed.state == "exited" and listed.was_out_of_memory else []
 
     def _update(self, known: Container, listed: Container, asked_ns: int) -> list[Told]:
         """A container that has another first process was restarted while nobody looked."""
@@ -184,6 +189,7 @@ class Ledger:
             told.append(self._enter(known, "exited", asked_ns, None))
         if listed.state in ("running", "exited") and (listed.state != known.state or told):
             changed_ns = min(listed.changed_ns, asked_ns) or asked_ns
+            told += self._killed(listed)
             told.append(self._enter(known, listed.state, changed_ns, listed.exit_code))
         current = self.containers[known.id]
         container = replace(listed, state=current.state, exit_code=current.exit_code, changed_ns=current.changed_ns)

@@ -14,10 +14,11 @@ from hwinfod.owners.runtimes import link
 from hwinfod.owners.runtimes.collector import CriContainers
 from hwinfod.sources import containerd, cri
 from tests.support.bench import Bench
-from tests.support.runtimes import UIDS, Crio, life, pod_spec, until
+from tests.support.runtimes import UIDS, Crio, life, packed, pod_spec, until
 
 A, B = "1f" * 32, "2e" * 32
 CRIO, CONTAINERD = cri.CRIO_SOCKETS[0], containerd.SOCKETS[0]
+LOST = f"hwinfod_runtime_connections_lost_total{{collector=cri,socket={CRIO}}}"
 
 
 @pytest.fixture
@@ -74,12 +75,24 @@ def test_a_life_by_events(bench: Bench, serve: Callable[..., Crio]) -> None:
     }  # fmt: skip
 
 
-def test_a_life_by_lists_alone(bench: Bench, serve: Callable[..., Crio]) -> None:
+@pytest.mark.parametrize("has_stream", [False, True], ids=["unknown", "ends"])
+def test_a_life_by_lists_alone(bench: Bench, serve: Callable[..., Crio], *, has_stream: bool) -> None:
     server = serve(has_events=False)
+    if has_stream:  # CRI-O's default: it ends at once, and all is well
+        server.answers[cri.GET_CONTAINER_EVENTS] = lambda *_: []
     until(bench, lambda: is_up(bench))
-    live(bench, server, (1, 2, 3, 4))
-    assert life(bench, A) == ["created", "started", "exited", "deleted"]
-    assert bench.events()[2].attributes["exit_code"] == "137"
+    live(bench, server, (1, 2, 4, 5))
+    assert life(bench, A) == ["created", "started", "out of memory", "exited", "deleted"]
+    assert bench.events()[3].attributes["exit_code"] == "137"
+    assert bench.values()[LOST] == 0
+    assert server.calls.count(cri.GET_CONTAINER_EVENTS) == 1
+
+
+def test_a_stream_that_told_something_and_ended_is_asked_for_again(bench: Bench, serve: Callable[..., Crio]) -> None:
+    server = serve(has_events=False)
+    event = packed("CriEvent", container_id=A, container_event_type=0, created_at=bench.clock.wall_ns())
+    server.answers[cri.GET_CONTAINER_EVENTS] = lambda *_: [event]
+    until(bench, lambda: server.calls.count(cri.GET_CONTAINER_EVENTS) > 1)
 
 
 def test_what_is_there(bench: Bench, serve: Callable[..., Crio]) -> None:

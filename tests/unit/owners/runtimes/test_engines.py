@@ -212,6 +212,18 @@ def test_an_engine_that_restarts(bench: Bench, engine: Engine) -> None:
     assert bench.events()[0].attributes["exit_code"] == "3"
 
 
+def test_a_kill_for_want_of_memory_that_no_event_told(bench: Bench, engine: Engine) -> None:
+    engine.create(A, "web")
+    engine.run(A)
+    follow(bench, engine)
+    engine.stop()
+    until(bench, lambda: bench.values()[UP] == 0)
+    engine.containers[A]["State"] = {"Status": "exited", "ExitCode": 137, "OOMKilled": True}
+    engine.start()
+    until(bench, lambda: life(bench, A))
+    assert life(bench, A) == ["out of memory", "exited"]
+
+
 @pytest.mark.parametrize(
     "answer",
     [b"", b"HTTP/1.0 500 Internal Server Error\r\n\r\n{}", b"\0" * 100, b"HTTP/1.0 200 OK\r\n\r\n[{",

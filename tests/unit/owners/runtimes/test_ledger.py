@@ -65,6 +65,20 @@ def test_a_list_tells_what_no_event_told(ledger: Ledger) -> None:
     assert told[0].container.exit_code == 3
 
 
+def test_a_list_tells_why_once(ledger: Ledger) -> None:
+    ledger.reconcile([container("a", "running")], 1)
+    listed = [replace(container(name, "exited", exit_code=137), was_out_of_memory=True) for name in ("a", "b")]
+    assert kinds(ledger.reconcile(listed, 10)) == [OOM, EXITED, CREATED, OOM, EXITED]
+    assert ledger.reconcile(listed, 20) == ledger.apply(Change("a", OOM, 9)) == ledger.explain("a", 10) == []
+    assert kinds(ledger.reconcile([container("a", "running"), listed[1]], 30)) == [STARTED]
+    assert kinds(ledger.reconcile(listed, 40)) == [OOM, EXITED]
+
+
+def test_what_is_known_to_be_over_is_not_explained_by_later_lists(ledger: Ledger) -> None:
+    ledger.reconcile([container("a", "exited", exit_code=137)], 1)
+    assert ledger.reconcile([replace(container("a", "exited", exit_code=137), was_out_of_memory=True)], 10) == []
+
+
 def test_late_events_of_what_a_list_told_are_no_news(ledger: Ledger) -> None:
     assert kinds(ledger.reconcile([container("a", "exited", exit_code=1)], 10)) == [CREATED, EXITED]
     for kind in (CREATED, STARTED, EXITED):
