@@ -2,8 +2,8 @@
 """The Docker Engine's API, and Podman's service that speaks it: containers, their devices, their life. No transport.
 
 Asked in HTTP/1.0, so that an answer ends where the connection does and a stream of events is one line an event. The
-socket is as good as root: whoever may open it may start a privileged container. Source: Docker Engine API, "List
-containers", "Inspect a container", "Monitor events"; Podman pkg/api/handlers/compat.
+socket is as good as root: whoever may open it may start a privileged container. Source: Docker Engine API, "Get
+version", "List containers", "Inspect a container", "Monitor events"; Podman pkg/api/handlers/compat.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from hwinfod.errors import ParseError
 from hwinfod.sources.json_document import array, integer, mapping, parse_json, text, texts
 from hwinfod.sources.oci_spec import visible_devices
 
-SOCKETS = ("/run/docker.sock", "/run/podman/podman.sock")
+PODMAN_SOCKET = "/run/podman/podman.sock"
+SOCKETS = ("/run/docker.sock", PODMAN_SOCKET)
+VERSION = "/version"
 LIST = "/containers/json?all=1"
 EVENTS = "/events?filters=%7B%22type%22%3A%5B%22container%22%5D%7D"  # {"type":["container"]}
 
@@ -30,6 +32,7 @@ _KIND_OF_ACTION = {
     "remove": "deleted",
     "rename": "renamed",
 }
+_PODMAN = "Podman Engine"
 _STATES = {
     "created": "created", "configured": "created", "initialized": "created",
     "running": "running", "paused": "running", "stopping": "running", "removing": "exited",
@@ -92,6 +95,12 @@ def inspect_path(container_id: str) -> str:
     if not (container_id.isascii() and container_id.isalnum()):
         raise ParseError(f"docker: id {container_id[:80]!r}")
     return f"/containers/{container_id}/json"
+
+
+def parse_engine(body: bytes) -> str:
+    """The body of `VERSION`: "podman" or "docker", whichever is called by the other's socket. Raises ParseError."""
+    components = array(mapping(parse_json(body)).get("Components"))
+    return "podman" if any(mapping(each).get("Name") == _PODMAN for each in components) else "docker"
 
 
 def parse_containers(body: bytes) -> list[EngineContainer]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from hwinfod.core.container import Container, DeviceNode
 from hwinfod.core.owner import ContainerName
-from hwinfod.errors import ReadError
+from hwinfod.errors import Gone, ReadError
 from hwinfod.owners.runtimes.engine_http import follow, get
 from hwinfod.owners.runtimes.errors import NOT_FOUND, CallFailed
 from hwinfod.owners.runtimes.ledger import CREATED, EXITED, OOM, STARTED, Change
@@ -26,16 +26,27 @@ _STATES = {CREATED: "created", STARTED: "running", EXITED: "exited"}
 
 
 class EngineLink(RuntimeLink):
-    """One engine."""
+    """One engine. Which one it is it says itself."""
 
     def __init__(self, host: Host, path: str) -> None:
         super().__init__(host, path)
-        self.ledger.runtime = "podman" if "podman" in path else "docker"
         self._details: dict[str, tuple[str, EngineDetails]] = {}
 
     async def follow(self) -> None:
+        if self._is_podmans():
+            raise Gone(self.path, errno.ENOENT)
+        self.ledger.runtime = docker_engine.parse_engine(await get(self.real_path, docker_engine.VERSION))
         async with follow(self.real_path, docker_engine.EVENTS) as events:
             await self.follow_events(events)
+
+    def _is_podmans(self) -> bool:
+        """Whether Docker's socket is Podman's by another name, as podman-docker links it: then Podman's is followed."""
+        if self.path == docker_engine.PODMAN_SOCKET:
+            return False
+        try:
+            return os.path.samefile(self.real_path, self.host.roots.root(docker_engine.PODMAN_SOCKET))
+        except OSError:
+            return False
 
     async def list_containers(self) -> list[Container]:
         listed = docker_engine.parse_containers(await get(self.real_path, docker_engine.LIST))

@@ -18,6 +18,7 @@ from hwinfod.sources.docker_engine import (
     EngineName,
     inspect_path,
     parse_containers,
+    parse_engine,
     parse_event,
     parse_inspect,
     request,
@@ -49,6 +50,19 @@ def test_request() -> None:
 def test_an_id_that_is_none_is_not_asked_for(identifier: str) -> None:
     with pytest.raises(ParseError):
         inspect_path(identifier)
+
+
+@pytest.mark.parametrize(
+    ("version", "engine"),
+    [
+        ({"Components": [{"Name": "Podman Engine", "Version": "4.3.1"}, {"Name": "Conmon"}]}, "podman"),
+        ({"Components": [{"Name": "Engine", "Version": "20.10.24"}, {"Name": "containerd"}]}, "docker"),
+        ({"Version": "17.03.2-ce", "ApiVersion": "1.27"}, "docker"),
+        ({"Components": [7]}, "docker"),
+    ],
+)
+def test_which_engine_it_is(version: object, engine: str) -> None:
+    assert parse_engine(json.dumps(version).encode()) == engine
 
 
 def test_containers() -> None:
@@ -156,7 +170,7 @@ def test_other_events(line: bytes) -> None:
 
 KEYS = (
     "Id Names Labels State Status HostConfig Devices DeviceRequests DeviceIDs Config Env Actor Attributes Action Type "
-    "ID timeNano Created Capabilities exitCode"
+    "ID timeNano Created Capabilities exitCode Components Name"
 ).split()
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -172,6 +186,6 @@ ANYTHING = st.recursive(
 
 @given(st.binary() | ANYTHING.map(lambda value: json.dumps(value).encode()))
 def test_anything_is_parsed_or_refused(data: bytes) -> None:
-    for parse in (parse_containers, parse_inspect, parse_event):
+    for parse in (parse_engine, parse_containers, parse_inspect, parse_event):
         with contextlib.suppress(ParseError):
             parse(data)

@@ -22,15 +22,17 @@ from tests.support.bench import Bench
 from tests.support.runtimes import life, until
 
 A, B = "1f" * 32, "2e" * 32
-SOCKET = docker_engine.SOCKETS[0]
+SOCKET, PODMANS = docker_engine.SOCKETS
 UP = f"hwinfod_runtime_up{{collector=engines,socket={SOCKET}}}"
 
 
 class Engine:
-    """Each connection is a thread; events go to everyone who listens. `answer` replaces every answer."""
+    """Each connection is a thread; events go to everyone who listens. `answer` replaces every answer. `component` is
+    what it calls itself."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, component: str = "Engine") -> None:
         self.path = path
+        self.component = component
         self.containers: dict[str, dict[str, Any]] = {}
         self.listening: list[socket.socket] = []
         self.answer: bytes | None = None
@@ -89,6 +91,8 @@ class Engine:
                 {"Id": each["Id"], "Names": [each["Name"]], "Image": "web:1", "State": each["State"]["Status"],
                  "Created": 1_764_000_000} for each in self.containers.values()
             ]  # fmt: skip
+        elif path == docker_engine.VERSION:
+            body = {"Components": [{"Name": self.component}]}
         else:
             body = self.containers.get(path.split("/")[2])
         if body is None:
@@ -163,7 +167,7 @@ def test_the_long_dead_are_listed_and_not_inspected(bench: Bench, engine: Engine
         engine.die(f"{number:064x}", 0)
     follow(bench, engine)
     assert len(bench.host.containers.current["engines"]) == 50
-    assert set(engine.asked) == {docker_engine.LIST}
+    assert set(engine.asked) == {docker_engine.VERSION, docker_engine.LIST}
 
 
 def test_a_life(bench: Bench, engine: Engine) -> None:
@@ -181,6 +185,35 @@ def test_a_life(bench: Bench, engine: Engine) -> None:
     assert exited.owner == f"container:docker:{A[:12]}"
     assert exited.attributes["exit_code"] == "137"
     assert {event.attributes["container"] for event in bench.events()} == {"web"}
+
+
+def test_podmans_socket_by_dockers_name_is_followed_once(bench: Bench, directory: Path) -> None:
+    """As the package podman-docker makes it; and where Docker comes later."""
+    podman = Engine(directory / f"root{PODMANS}", "Podman Engine")
+    dockers = directory / f"root{SOCKET}"
+    dockers.symlink_to("podman/podman.sock")
+    up = UP.replace(SOCKET, PODMANS)
+    until(bench, lambda: bench.attempt() is State.OK and bench.values().get(up) == 1)
+    podman.create(A, "web")
+    podman.run(A)
+    until(bench, lambda: len(life(bench, A)) == 2)
+    assert len(podman.listening) == 1
+    assert {(event.owner, event.count) for event in bench.events()} == {(f"container:podman:{A[:12]}", 1)}
+    assert [container.runtime for container in bench.host.containers.current["engines"]] == ["podman"]
+    assert UP not in bench.values()
+    dockers.unlink()
+    docker = Engine(dockers)
+    until(bench, lambda: bench.values().get(UP) == 1)
+    podman.stop()
+    docker.stop()
+
+
+def test_an_engine_at_anothers_socket_says_what_it_is(bench: Bench, directory: Path) -> None:
+    engine = Engine(directory / f"root{SOCKET}", "Podman Engine")
+    engine.create(A, "web")
+    follow(bench, engine)
+    assert [container.runtime for container in bench.host.containers.current["engines"]] == ["podman"]
+    engine.stop()
 
 
 def test_a_container_that_is_started_again_and_renamed(bench: Bench, engine: Engine) -> None:
