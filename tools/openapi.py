@@ -81,9 +81,13 @@ OPERATIONS: dict[str, Operation] = {
         },
     ),
     "/v1/stream": Operation(
-        "New rows and events as they come, one JSON record a line, a snapshot first.",
+        "The latest rows and every event as they come, one JSON record a line, a snapshot first.",
         "application/x-ndjson",
-        {"name": "A glob over metric names.", "collector": "Only of this collector."},
+        {
+            "name": "A glob over metric names.",
+            "collector": "Only of this collector.",
+            "since": "Events that are new or were counted up since this version, as /v1/events has it; now by default.",
+        },
     ),
     "/v1/collectors": Operation("How the collectors fare.", Collectors),
     "/v1/inventory": Operation("The devices that are expected and those that are here.", Inventory),

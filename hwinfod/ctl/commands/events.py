@@ -46,7 +46,8 @@ def run(client: Client, options: argparse.Namespace, terminal: Terminal) -> int:
             terminal.write("no events")
         return OK
     terminal.stream.flush()
-    for record in client.lines("/v1/stream", {"collector": "daemon", "name": "hwinfod_ring_bytes"}):
+    rest = {"collector": "daemon", "name": "hwinfod_ring_bytes", "since": str(document["version"])}
+    for record in client.lines("/v1/stream", rest):
         if record.get("type") == "event" and _wanted(record, options):
             _write(record, options, terminal)
             terminal.stream.flush()

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""/v1/stream: every new row and event as it comes, one JSON record a line, a snapshot first.
+"""/v1/stream: every event and, four times a second, the latest row of each table that has a new one; one JSON record a
+line, a snapshot first.
 
     {"type":"columns","table":"load","series":[{"metric":"hw_load1","labels":{}}, ...]}
     {"type":"row","table":"load","sequence":7,"time_seconds":1700000000.0,"values":[0.2, ...]}
@@ -15,7 +16,7 @@ import asyncio
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from hwinfod.serve.api.context import allow_only, json_bytes, labels_of, one, wire_value
+from hwinfod.serve.api.context import allow_only, json_bytes, labels_of, number, one, wire_value
 from hwinfod.serve.api.events import event_record
 from hwinfod.serve.api.samples import may_see
 from hwinfod.serve.http.messages import Request, Response
@@ -36,8 +37,9 @@ _HEARTBEAT_SECONDS = 30.0
 
 def add_routes(router: Router, api: ApiContext) -> None:
     def stream(request: Request) -> Response:
-        allow_only(request, ("name", "collector"))
-        follower = Follower(api.host, api.viewer(request), one(request, "name", "*"), one(request, "collector"))
+        allow_only(request, ("name", "collector", "since"))
+        since = int(number(request, "since", api.host.events.version))
+        follower = Follower(api.host, api.viewer(request), one(request, "name", "*"), one(request, "collector"), since)
         return Response(200, content_type="application/x-ndjson", stream=_records(follower))
 
     router.add("GET", "/v1/stream", stream)
@@ -57,16 +59,16 @@ async def _records(follower: Follower) -> AsyncIterator[bytes]:
 
 
 class Follower:
-    """What one client of the stream has been told."""
+    """What one client of the stream has been told; of events, those up to version `since`."""
 
-    def __init__(self, host: Host, viewer: Viewer, pattern: str, collector: str) -> None:
+    def __init__(self, host: Host, viewer: Viewer, pattern: str, collector: str, since: int) -> None:
         self._host = host
         self._viewer = viewer
         self._pattern = pattern
         self._collector = collector
         self._told: dict[str, tuple[Layout, int]] = {}
         self._columns: dict[str, list[int]] = {}
-        self._events = host.events.version
+        self._events = min(since, host.events.version)  # it may be of an earlier daemon
 
     def news(self) -> Iterator[bytes]:
         """The records since the last call; at the first one, the latest row of every table."""

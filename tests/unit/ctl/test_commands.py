@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import os
@@ -187,6 +188,21 @@ def test_a_wrong_command_line_is_usage(asker, capsys, arguments):
     with pytest.raises(SystemExit) as raised:
         run(capsys, *arguments)
     assert raised.value.code == USAGE
+
+
+def test_events_that_come_before_the_stream_begins_are_told(asker, capsys, monkeypatch):
+    async def first(stream):
+        return await anext(stream)
+
+    def lines(client, path, query):
+        asker.host.events.add(EventKind.LINK_UP, Severity.INFO, "meanwhile")
+        chunk = asyncio.run(first(asker.response(path, **query).stream))
+        return map(json.loads, chunk.splitlines())
+
+    monkeypatch.setattr(RouteClient, "lines", lines, raising=False)
+    asker.host.events.add(EventKind.LINK_DOWN, Severity.WARNING, "before")
+    out = run(capsys, "events", "-f")[1]
+    assert [out.count(text) for text in ("before", "meanwhile")] == [1, 1]
 
 
 def test_no_events_is_a_sentence(asker, capsys):

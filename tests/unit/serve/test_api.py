@@ -273,7 +273,7 @@ def records(follower):
 
 
 def test_the_stream_begins_with_a_snapshot_and_goes_on_with_rows_and_events(ask):
-    follower = Follower(ask.host, Viewer(0, sees_all=True, may_change=True, sees_command_lines=True), "hw_cpu_*", "")
+    follower = Follower(ask.host, Viewer(0, sees_all=True, may_change=True, sees_command_lines=True), "hw_cpu_*", "", 0)
     columns, row = records(follower)
     assert columns == {"type": "columns", "table": "everything", "series": [{"metric": RATIO.name, "labels": {}}]}
     assert (row["type"], row["sequence"], row["values"]) == ("row", 1, [0.25])
@@ -288,8 +288,27 @@ def test_the_stream_begins_with_a_snapshot_and_goes_on_with_rows_and_events(ask)
     assert [record["type"] for record in records(follower)] == ["columns", "row"]
 
 
+@pytest.mark.parametrize(("since", "told"), [(0, ["up", "down"]), (1, ["down"]), (None, [])])
+def test_the_stream_goes_on_behind_the_events_that_were_read(ask, since, told):
+    ask.host.events.add(EventKind.LINK_UP, Severity.INFO, "up")
+    ask.host.events.add(EventKind.LINK_DOWN, Severity.INFO, "down")
+    query = {} if since is None else {"since": str(since)}
+
+    async def first():
+        stream = ask.response("/v1/stream", name="none", collector="none", **query).stream
+        try:
+            return await asyncio.wait_for(anext(stream), 0.01)
+        except asyncio.TimeoutError:
+            return b""
+        finally:
+            await stream.aclose()
+
+    assert [json.loads(line)["text"] for line in asyncio.run(first()).splitlines()] == told
+
+
 def test_the_stream_of_a_stranger_hides_whose_work_it_was(ask):
-    follower = Follower(ask.host, Viewer(1000, sees_all=False, may_change=False, sees_command_lines=False), "none", "")
+    stranger = Viewer(1000, sees_all=False, may_change=False, sees_command_lines=False)
+    follower = Follower(ask.host, stranger, "none", "", 0)
     records(follower)
     ask.host.events.add(EventKind.OOM_KILL, Severity.WARNING, "killed", owner="ml/llama")
     (event,) = records(follower)
