@@ -34,7 +34,8 @@ class OwnerRecord:
 
     `id` is stable while the owner lives and unique on this host, `label` what a person calls it. `labels` are the
     values of LABELS, "" where one does not apply. `identity` is what the cgroup says beyond them (pod_uid,
-    container_id, runtime ...). `uid` is the user of its processes, -1 where they have several. `cgroups` are the paths
+    container_id, runtime ...). `uid` is the user of its processes, -1 where they have several. `since_boottime_ns` is
+    the start of the first of them that was seen, also where others took its place. `cgroups` are the paths
     that its processes are in; `conflicts` says where a hierarchy has another owner for one of them, and
     where sources do not agree in a container's names.
     """

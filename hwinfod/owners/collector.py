@@ -15,6 +15,7 @@ from hwinfod.core.event import EventKind, Severity
 from hwinfod.core.owner import Attribution
 from hwinfod.core.table import Groups
 from hwinfod.owners import blindness, families
+from hwinfod.owners.ages import Ages
 from hwinfod.owners.budget import OTHER, YOUNGEST_SECONDS, Budget, add_rows
 from hwinfod.owners.families import BLIND, CONFLICTS, GPU, GPU_UNATTRIBUTED, OWNERS_DROPPED, RDMA
 from hwinfod.owners.names.book import NameBook
@@ -52,6 +53,7 @@ class Owners(Collector):
     def open(self) -> None:
         self.processes = Processes(self.roots)
         self.book = NameBook()
+        self.ages = Ages()
         self.budget = Budget(self.context.settings[MOST_OWNERS])
         self.blindness_due = 0.0
         self.processes_hidden: tuple[str, ...] = ()
@@ -64,7 +66,8 @@ class Owners(Collector):
     @beat(seconds=5)
     def sample(self) -> None:
         self._learn()
-        roster = Roster(self.processes, self.book)
+        now = self.host.clock.boottime_ns()
+        roster = Roster(self.processes, self.book, self.ages)
         shares: dict[str, Shares] = {}
         for device, batch in self.host.holdings.current.items():
             shares[device] = fit(batch)
@@ -73,10 +76,11 @@ class Owners(Collector):
         nodes = nodes_of(self.host.devices.current.values())
         for user in self.host.node_use.users:
             roster.add_node_user(user, nodes)
-        records = roster.records()
+        records = roster.records(now)
+        self.ages.forget(now)
         unattributed = {id_: s.unattributed_bytes for id_, s in shares.items() if s.unattributed_bytes is not None}
         self.host.attribution = Attribution(
-            self.host.clock.boottime_ns(),
+            now,
             MappingProxyType(records),
             MappingProxyType(unattributed),
             MappingProxyType({id_: s.overstated_bytes for id_, s in shares.items() if s.overstated_bytes}),

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from hwinfod.core.device import Device
     from hwinfod.core.holding import Holding, NodeUser
+    from hwinfod.owners.ages import Ages
     from hwinfod.owners.names.book import NameBook
     from hwinfod.owners.process import Process, Processes
 
@@ -40,9 +41,10 @@ class _Found:
 class Roster:
     """Owners by what their processes hold. Each process is looked at once a pass, however much it holds."""
 
-    def __init__(self, processes: Processes, book: NameBook) -> None:
+    def __init__(self, processes: Processes, book: NameBook, ages: Ages) -> None:
         self._processes = processes
         self._book = book
+        self._ages = ages
         self._seen: dict[tuple[int, int], Process | None] = {}
         self._found: dict[str, _Found] = {}
         self._ids: dict[Owner, str] = {}
@@ -84,9 +86,9 @@ class Roster:
             )
         )
 
-    def records(self) -> dict[str, OwnerRecord]:
-        """All owners by id."""
-        return {id_: self._record(id_, found) for id_, found in self._found.items()}
+    def records(self, now_ns: int) -> dict[str, OwnerRecord]:
+        """All owners by id, at that time since boot."""
+        return {id_: self._record(id_, found, now_ns) for id_, found in self._found.items()}
 
     def _look(self, pid: int, start_time_ticks: int) -> Process | None:
         key = (pid, start_time_ticks)
@@ -121,7 +123,8 @@ class Roster:
             id_ = self._ids[owner] = id_of(owner)
         return id_
 
-    def _record(self, id_: str, found: _Found) -> OwnerRecord:
+    def _record(self, id_: str, found: _Found, now_ns: int) -> OwnerRecord:
+        start_ns = found.since_ticks * 1_000_000_000 // _TICKS_A_SECOND
         labels, identity, conflicts = self._book.title_of(found.owner)
         return OwnerRecord(
             id=id_,
@@ -129,7 +132,7 @@ class Roster:
             labels=labels,
             identity=identity,
             uid=found.uids.pop() if len(found.uids) == 1 else -1,
-            since_boottime_ns=found.since_ticks * 1_000_000_000 // _TICKS_A_SECOND,
+            since_boottime_ns=self._ages.since(id_, start_ns, now_ns),
             holders=tuple(found.holders),
             cgroups=tuple(found.cgroups),
             conflicts=(*found.conflicts, *conflicts),

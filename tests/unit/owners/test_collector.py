@@ -131,6 +131,32 @@ def test_an_owner_has_no_series_before_a_minute_and_is_in_the_api_at_once(bench,
     assert owners_of(bench.run(after=60), "hw_owner_gpu_memory_usage_bytes") == {"train.service": GIB}
 
 
+def test_an_owner_is_as_old_as_the_first_of_its_processes(bench, process):
+    """A job that holds a GPU by processes which live for half a minute each."""
+    seen = []
+    for step in range(6):
+        now = int(bench.clock.boottime_ns() / 1e9)
+        holding = (process(1000 + step, JOB, started=now), {"memory_bytes": GIB})
+        bench.host.holdings.publish(gpu_batch(GIB, holding))
+        seen += [owners_of(bench.run(after=10), "hw_owner_gpu_memory_usage_bytes") for _ in range(3)]
+    assert [bool(values) for values in seen] == [False] * 5 + [True] * 13
+
+
+def test_an_owner_that_was_gone_for_minutes_is_a_new_one(bench, process):
+    def hold(pid):
+        started = int(bench.clock.boottime_ns() / 1e9)
+        bench.host.holdings.publish(gpu_batch(GIB, (process(pid, JOB, started=started), {"memory_bytes": GIB})))
+        return owners_of(bench.run(after=30), "hw_owner_gpu_memory_usage_bytes")
+
+    assert hold(100) == {}
+    bench.host.holdings.publish(gpu_batch(0))
+    bench.run(after=200)
+    assert hold(101) == {"slurm 4711": GIB}
+    bench.host.holdings.publish(gpu_batch(0))
+    bench.run(after=301)
+    assert hold(102) == {}
+
+
 def test_a_process_that_nobody_saw_belongs_to_nobody_and_one_that_ended_keeps_its_owner(bench, process, tmp_path):
     pid, start = process(100, UNIT)
     bench.host.holdings.publish(
