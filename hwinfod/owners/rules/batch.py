@@ -75,8 +75,12 @@ def _flux(segment: str) -> Owner | None:
 
 
 def _htcondor(segment: str, parent: str) -> Owner | None:
-    """condor_<execute directory, _ for />_slotN[_M@host]: the slot is all that it tells."""
-    slot = segment.find("_slot")
+    """condor_<execute directory, _ for />_slotN[_M@host]: the slot is all that it tells. The directory may have a
+    word in it that begins as a slot does."""
+    before_host = segment.partition("@")[0]
+    slot = before_host.rfind("_slot")
+    while slot >= 0 and not before_host[slot + 5 : slot + 6].isdigit():
+        slot = before_host.rfind("_slot", 0, slot)
     if slot < 0:
         return Owner(JOB, "htcondor", job_id=segment) if parent == "htcondor" else None
     return Owner(JOB, "htcondor", job_id=segment[slot + 1 :])
