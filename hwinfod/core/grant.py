@@ -54,8 +54,8 @@ class Grantee:
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """One pass over all allocations, by owner. `unknown` are ids that lead to no device of this host, by who told;
-    `blind` says why allocations may be missing."""
+    """One pass over all allocations, by owner. `unknown` are ids of which it is not known which device of this host
+    they mean, by who told; `blind` says why allocations may be missing."""
 
     boottime_ns: int = 0
     owners: Mapping[str, Grantee] = field(default_factory=lambda: MappingProxyType({}))

@@ -42,7 +42,7 @@ def node(minimal_host: Host) -> Node:
     node.start(
         6001, "/system.slice/slurmstepd.scope/job_4711/step_batch/user/task_0", _UIDS["bob"], SLURM_JOB_ID="4711",
         SLURM_JOB_ACCOUNT="physics", SLURM_JOB_PARTITION="gpu", SLURM_JOB_GPUS="1", SLURM_JOB_USER="bob",
-        AWS_SECRET_ACCESS_KEY="hush",
+        CUDA_VISIBLE_DEVICES=uuid(1), AWS_SECRET_ACCESS_KEY="hush",
     )  # fmt: skip
     return node
 

@@ -107,7 +107,7 @@ class OwnerAllocations(Collector):
         places = Places(self.host.devices.current.values())
         joined = join(self._heard(), self.people, places, self._alive())
         for source, ids in joined.unknown.items():
-            self.skip(source, f"no device of this host: {', '.join(sorted(set(ids))[:4])}")
+            self.skip(source, f"not known which devices of this host are meant: {', '.join(sorted(set(ids))[:4])}")
         owners = {id_: self._grantee(id_, given) for id_, given in joined.owners.items()}
         self.since = {id_: owner.since_boottime_ns for id_, owner in owners.items()}
         self.idle.sweep()

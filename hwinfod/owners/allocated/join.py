@@ -39,7 +39,7 @@ class Given(NamedTuple):
 
 
 class Joined(NamedTuple):
-    """`owners` by id; `unknown` ids of GPUs that are not of this host, by who told."""
+    """`owners` by id; `unknown` ids of GPUs, by who told: they are not of this host, or it cannot be told which."""
 
     owners: dict[str, Given]
     unknown: dict[str, tuple[str, ...]]
@@ -93,7 +93,7 @@ def _places_of(allocation: Allocation, places: Places) -> tuple[dict[Place, tupl
         place = _place_of(allocation, id_, places)
         if place is not None:
             found[place] = (*found.get(place, ()), id_)
-        elif id_.startswith(_IDS_OF_GPUS):
+        elif allocation.job_id or id_.startswith(_IDS_OF_GPUS):
             missing.append(id_)
     if not found:
         found = {place: () for node in allocation.nodes if (place := places.find(node)) is not None}
@@ -101,7 +101,7 @@ def _places_of(allocation: Allocation, places: Places) -> tuple[dict[Place, tupl
 
 
 def _place_of(allocation: Allocation, id_: str, places: Places) -> Place | None:
-    """A number is an index to NVIDIA's runtime, a place in a list to Slurm, and to a plugin nothing but a name."""
+    """A number is an index to NVIDIA's runtime, a place in its list to Slurm, and to a plugin nothing but a name."""
     if allocation.source == BUNDLE:
         return places.find_visible(id_)
     ordered = places.find_in_order(id_) if allocation.job_id else None

@@ -6,11 +6,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from hwinfod.core.device import Device, Status
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from hwinfod.core.allocation import Claim
-    from hwinfod.core.device import Device
 
 _PARTITION = "gpu partition"
 # Compute slices that a whole GPU has: NVIDIA Multi-Instance GPU User Guide, "Supported MIG Profiles".
@@ -44,8 +45,7 @@ class Places:
                 self._add(device, Place(device.id, "rdma"), device.id, device.name, device.facts.get("pci", ""))
             elif device.kind == _PARTITION and device.parent in gpus:
                 self._add_part(device, gpus[device.parent])
-        by_number = sorted((_number(device), device.id) for device in gpus.values())
-        self._by_order = [self._by_name[id_] for number, id_ in by_number if number >= 0]
+        self._in_order = [self._by_name[gpu.id] for gpu in _as_slurm_counts(present)]
 
     def all_gpus(self) -> list[Place]:
         return list(self._by_index.values())
@@ -66,9 +66,9 @@ class Places:
         return self._by_index.get(name) or self.find(name)
 
     def find_in_order(self, position: str) -> Place | None:
-        """As Slurm counts: by the number of the device node. Source: gres.conf(5) File=."""
+        """As Slurm counts; None where it cannot be told how that is."""
         number = int(position) if position.isdecimal() and position.isascii() and len(position) < 5 else -1
-        return self._by_order[number] if 0 <= number < len(self._by_order) else None
+        return self._in_order[number] if 0 <= number < len(self._in_order) else None
 
     def find_claimed(self, claim: Claim) -> Place | None:
         """By the name that the driver gives its devices, if no CDI name says more.
@@ -118,6 +118,25 @@ def _share(part: Device, gpu: Device) -> float | None:
             return min(1.0, int(word[:-1]) / slices)
     units, all_units = part.facts.get("compute_units", ""), gpu.facts.get("compute_units", "")
     return int(units) / int(all_units) if units.isdigit() and all_units.isdigit() and int(all_units) else None
+
+
+def _as_slurm_counts(devices: Iterable[Device]) -> list[Device]:
+    """The GPUs in the order of their numbers in Slurm's environments; none where that depends on a gres.conf.
+
+    Numbers are places in its list of devices (gres_device_t.index, src/plugins/gres/common/gres_common.c): with
+    AutoDetect=nvml by PCI address (gres_gpu.c, _sort_gpu_by_links_order()), else by device node, as a rule. Of a GPU
+    that is cut each instance has a number (gpu_nvml.c), or the GPU has one.
+    """
+    gpus = []
+    for device in devices:
+        if device.kind == _PARTITION and device.status is not Status.LOST:
+            return []
+        if device.kind == "gpu" and device.status is not Status.PASSED_THROUGH:
+            gpus.append(device)
+    by_node = sorted((gpu for gpu in gpus if _number(gpu) >= 0), key=_number)
+    on_bus = (gpu for gpu in gpus if gpu.facts.get("pci"))
+    by_bus = sorted(on_bus, key=lambda gpu: (len(gpu.facts["pci"]), gpu.facts["pci"]))  # domains may have 5 digits
+    return by_bus if by_bus == by_node else []
 
 
 def _number(gpu: Device) -> int:

@@ -39,6 +39,7 @@ MOST_PROCESSES = 8  # of one step, until one tells
 MOST_ATTEMPTS = 4  # a step that has just begun has processes of slurmstepd alone
 _DEEPEST = 4
 _UUIDS = ("GPU-", "MIG-")
+_WITH_JOB_GPUS = ("/step_batch", "/step_interactive")  # srun(1), SLURM_JOB_GPUS
 
 
 @dataclass(slots=True)
@@ -48,6 +49,7 @@ class _Job:
     uid: int = -1
     environment: JobEnvironment = field(default_factory=JobEnvironment)
     step_gpus: dict[str, None] = field(default_factory=dict)
+    uuids: dict[str, None] = field(default_factory=dict)
     steps: dict[str, int] = field(default_factory=dict)
 
     def learn(self, uid: int, found: JobEnvironment) -> None:
@@ -57,11 +59,13 @@ class _Job:
         told = {name: value for name, value in found._asdict().items() if value}
         self.environment = known._replace(**told)
         self.step_gpus.update(dict.fromkeys(found.step_gpus))
+        self.uuids.update(dict.fromkeys(name for name in found.visible_gpus if name.startswith(_UUIDS)))
 
     def gpus(self) -> tuple[str, ...]:
-        """CUDA's numbers count within the job, and only its UUIDs say which GPU is meant."""
-        uuids = tuple(name for name in self.environment.visible_gpus if name.startswith(_UUIDS))
-        return self.environment.job_gpus or tuple(self.step_gpus) or uuids
+        """UUIDs in the place of CUDA's numbers, which count within the job, say which GPUs are meant. Slurm's own
+        numbers do where their order is known, and stand for those that no UUID names."""
+        numbers = self.environment.job_gpus or tuple(self.step_gpus)
+        return tuple(self.uuids) if len(self.uuids) >= len(numbers) else (*self.uuids, *numbers)
 
 
 class Slurm(Collector):
@@ -107,7 +111,7 @@ class Slurm(Collector):
             self.step(f"read the environment of process {pid}")
             try:
                 with contextlib.closing(ProcessFiles(self.roots, pid)) as files:
-                    found = parse_environ(files.environ())
+                    found = _of_step(step, parse_environ(files.environ()))
                     uid = files.status().uids[0]
             except Denied:
                 self.denied = True
@@ -132,6 +136,12 @@ class Slurm(Collector):
         given = tuple(_allocation(id_, job) for id_, job in told.items() if job.gpus())
         self.host.allocations.publish(SOURCE, Allocations(self.host.clock.boottime_ns(), given))
         self.count.set((len(told),))
+
+
+def _of_step(step: str, told: JobEnvironment) -> JobEnvironment:
+    """What holds of this node: srun hands its own environment on to other nodes, with the numbers of the GPUs that the
+    batch script has on the first one."""
+    return told if step.endswith(_WITH_JOB_GPUS) else told._replace(job_gpus=())
 
 
 def _name(job_id: str, job: _Job) -> JobName:

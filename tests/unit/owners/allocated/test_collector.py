@@ -206,7 +206,7 @@ def test_gpus_that_are_not_here_are_said(bench: Bench) -> None:
     gone = "GPU-00000000-0000-0000-0000-000000000000"
     give(bench, allocation(gone))
     bench.run()
-    assert bench.skipped == {"pod-resources": f"no device of this host: {gone}"}
+    assert bench.skipped == {"pod-resources": f"not known which devices of this host are meant: {gone}"}
     assert bench.host.granted.unknown == {"pod-resources": (gone,)}
 
 
@@ -273,7 +273,7 @@ def test_a_pod_without_a_cgroup_has_ended_whatever_the_kubelet_lists(bench: Benc
         accounts = {uid: Account(uid, LABELS, {"pod_uid": uid}, "", "", ()) for uid in uids}
         bench.host.accounting = Accounting(bench.host.clock.boottime_ns(), accounts)
 
-    slurm = allocation("0", namespace="", pod="", container="", job_id="1", source="slurm")
+    slurm = allocation(NVIDIA[5], namespace="", pod="", container="", job_id="1", source="slurm")
     give(bench, allocation(GPU), allocation(NVIDIA[4], pod="unknown"), slurm)
     count("another")
     bench.run()

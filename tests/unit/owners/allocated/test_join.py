@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -31,6 +32,10 @@ def joined(*allocations: Allocation, names: dict[str, Names] | None = None, **mo
     told = {source: Allocations(0, tuple(found), **more) for source, found in sources.items()}
     result = join(told, People(NAMES if names is None else names), PLACES)
     return {id_: list(given.grants.values()) for id_, given in result.owners.items()}
+
+
+def slurm(*ids: str) -> Allocation:
+    return allocation(*ids, namespace="", pod="", container="", job_id="4711", source="slurm", resource="gres/gpu")
 
 
 def replicas(uuid: str, count: int) -> Allocatable:
@@ -98,12 +103,24 @@ def test_docker_and_slurm() -> None:
     docker = allocation(
         "0", namespace="", pod="", container="jupyter", container_id=CID, runtime="docker", source="bundle"
     )
-    slurm = allocation("0", namespace="", pod="", container="", job_id="4711", source="slurm", resource="gres/gpu")
-    found = joined(docker, slurm)
+    found = joined(docker, slurm(NVIDIA[7], MIG))
     assert {id_: [grant.device for grant in grants] for id_, grants in found.items()} == {
         f"container:docker:{CID[:12]}": [NVIDIA[0]],
-        "job:slurm:4711": [NVIDIA[7]],
+        "job:slurm:4711": [NVIDIA[7], NVIDIA[7]],
     }
+
+
+def test_numbers_of_slurm_that_may_mean_another_gpu_are_told_and_not_believed() -> None:
+    told = {"slurm": Allocations(0, (slurm("0", NVIDIA[1]),))}
+    result = join(told, People({}), PLACES)
+    assert [grant.device for grant in result.owners["job:slurm:4711"].grants.values()] == [NVIDIA[1]]
+    assert result.unknown == {"slurm": ("0",)}
+    result = join({"slurm": Allocations(0, (slurm("0", "8"),))}, People({}), Places(devices()[:7][::-1]))
+    assert (result.owners, result.unknown) == ({}, {"slurm": ("0", "8")}), "minors run against addresses"
+    sure = [replace(gpu, facts={**gpu.facts, "device_node": f"/dev/nvidia{n}"}) for n, gpu in enumerate(devices()[:8])]
+    result = join({"slurm": Allocations(0, (slurm("0", "8", NVIDIA[0]),))}, People({}), Places(sure))
+    (grant,) = result.owners["job:slurm:4711"].grants.values()
+    assert (grant.device, grant.device_ids, result.unknown) == (NVIDIA[0], ("0", NVIDIA[0]), {"slurm": ("8",)})
 
 
 def test_what_several_sources_say_is_one_grant_and_the_most_trusted_is_first() -> None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hwinfod.core.allocation import Claim
-from hwinfod.core.device import Device
+from hwinfod.core.device import Device, Status
 from hwinfod.owners.allocated.places import Place, Places
 from tests.support.allocations import AMD, INTEL, MIG, NIC, NVIDIA, devices
 
@@ -68,12 +68,40 @@ def test_claims_by_what_their_drivers_call_devices(
     assert PLACES.find_claimed(Claim("claim", driver, "node-1", device, cdi)) == place
 
 
-def test_slurm_counts_device_nodes() -> None:
-    assert PLACES.find_in_order("0") == Place(NVIDIA[7], "gpu")
-    assert PLACES.find_in_order("8") == Place(INTEL, "gpu"), "renderD128 comes before renderD136"
-    assert PLACES.find_in_order("9") == Place(AMD, "gpu")
-    for position in ("10", "-1", "", "\u0661", "99999999"):
-        assert PLACES.find_in_order(position) is None
+def gpu(name: str, pci: str, node: str, status: Status = Status.PRESENT) -> Device:
+    return Device(name, "gpu", name, {"gpu": name, "pci": pci, "device_node": node}, status=status)
+
+
+FIRST, SECOND = gpu("b", "0000:07:00.0", "/dev/nvidia9"), gpu("a", "0000:4e:00.0", "/dev/nvidia10")
+
+
+def in_order(*devices: Device) -> list[str]:
+    places = Places(devices)
+    found = (places.find_in_order(str(number)) for number in range(4))
+    return [place.device for place in found if place is not None]
+
+
+@pytest.mark.parametrize(
+    ("devices", "order"),
+    [
+        ([SECOND, FIRST], ["b", "a"]),
+        ([SECOND, FIRST, gpu("c", "10000:01:00.0", "/dev/nvidia11")], ["b", "a", "c"]),
+        ([SECOND, FIRST, gpu("c", "0000:01:00.0", "/dev/nvidia11")], []),
+        ([SECOND, FIRST, gpu("c", "0000:01:00.0", "")], []),
+        ([SECOND, FIRST, gpu("c", "", "/dev/nvidia11")], []),
+        ([SECOND, FIRST, gpu("c", "0000:01:00.0", "/dev/nvidia11", Status.PASSED_THROUGH)], ["b", "a"]),
+        ([SECOND, FIRST, Device("MIG-1", "gpu partition", "0:0", {}, parent="a")], []),
+        ([SECOND, FIRST, Device("MIG-1", "gpu partition", "0:0", {}, parent="a", status=Status.LOST)], ["b", "a"]),
+    ],
+    ids=["one order", "more digits", "two orders", "no node", "no address", "given away", "cut", "no longer cut"],
+)
+def test_numbers_of_slurm_count_where_all_orders_are_the_same(devices: list[Device], order: list[str]) -> None:
+    assert in_order(*devices) == order
+
+
+@pytest.mark.parametrize("position", ["2", "-1", "", "\u0661", "99999999"])
+def test_a_number_beyond_the_gpus_is_none_of_them(position: str) -> None:
+    assert Places([FIRST, SECOND]).find_in_order(position) is None
 
 
 @pytest.mark.parametrize(

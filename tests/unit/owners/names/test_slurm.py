@@ -90,6 +90,39 @@ def test_numbers_within_the_job_are_no_gpus_and_uuids_are(node: Node) -> None:
     assert gpus(bench) == {"2": ("GPU-1",)}
 
 
+@pytest.mark.parametrize(
+    ("numbers", "visible", "given"),
+    [
+        ("2", "MIG-1", ("MIG-1",)),
+        ("0,1", "GPU-a,GPU-b", ("GPU-a", "GPU-b")),
+        ("0,1", "GPU-a", ("GPU-a", "0", "1")),
+        ("0,1", "0,1", ("0", "1")),
+    ],
+)
+def test_uuids_count_more_than_numbers(node: Node, numbers: str, visible: str, given: tuple[str, ...]) -> None:
+    environ = BATCH | {"SLURM_JOB_GPUS": numbers, "CUDA_VISIBLE_DEVICES": visible}
+    node.run(100, "job_4711/step_batch/user/task_0", environ)
+    bench = Bench(Slurm, node.directory)
+    bench.run()
+    assert gpus(bench) == {"4711": given}
+
+
+def test_uuids_of_all_steps_count(node: Node) -> None:
+    for step in ("0", "1"):
+        environ = {"SLURM_JOB_ID": "4711", "SLURM_STEP_GPUS": step, "CUDA_VISIBLE_DEVICES": f"GPU-{step}"}
+        node.run(100 + int(step), f"job_4711/step_{step}/user/task_0", environ)
+    bench = Bench(Slurm, node.directory)
+    bench.run()
+    assert gpus(bench) == {"4711": ("GPU-0", "GPU-1")}
+
+
+def test_the_gpus_of_the_batch_script_on_another_node_are_not_of_this_one(node: Node) -> None:
+    node.run(100, "job_4711/step_0/user/task_0", BATCH | {"SLURM_STEP_GPUS": "3"})
+    bench = Bench(Slurm, node.directory)
+    bench.run()
+    assert gpus(bench) == {"4711": ("3",)}
+
+
 def test_an_environment_that_names_another_job_is_not_believed(node: Node) -> None:
     node.run(100, "job_4711/step_batch/user/task_0", BATCH | {"SLURM_JOB_ID": "1", "SLURM_JOB_GPUS": "0-7"})
     bench = Bench(Slurm, node.directory)
