@@ -111,7 +111,8 @@ class PodName(NamedTuple):
 
 
 class JobName(NamedTuple):
-    """A batch job by its cgroup's id and by the number that users type; the rest as its own environment claims."""
+    """A batch job by its cgroup's id and by the number that users type, in the scheduler's own word ("" where it was
+    not heard); the rest as its own environment claims."""
 
     job_id: str
     number: str

@@ -56,6 +56,14 @@ def labels_of(owner: Owner, name: ContainerName | None) -> tuple[str, ...]:
     return tuple(value[:_LONGEST] for value in values)
 
 
+def renumbered(owner: Owner, job_id: str, number: str) -> Owner:
+    """The owner with a job, its own or one around it, by the number that users know."""
+    return owner._replace(
+        job_id=number if owner.job_id == job_id else owner.job_id,
+        within=owner.within and renumbered(owner.within, job_id, number),
+    )
+
+
 def _as_scheduled(owner: Owner) -> Owner:
     """Of a container that a batch job started for itself: the job, which is called by its scheduler."""
     while owner.kind == JOB and owner.within is not None and owner.within.job_id == owner.job_id:

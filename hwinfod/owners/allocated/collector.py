@@ -25,7 +25,6 @@ from hwinfod.owners.allocated.places import Places
 from hwinfod.owners.budget import OTHER, YOUNGEST_SECONDS, Budget, add_rows
 from hwinfod.owners.info import INFO
 from hwinfod.owners.names.book import NameBook
-from hwinfod.owners.naming import labels_of
 from hwinfod.settings import Integer, Setting
 
 if TYPE_CHECKING:
@@ -146,9 +145,7 @@ class OwnerAllocations(Collector):
         now = self.host.clock.boottime_ns()
         since = self.since.get(id_, now if now > self.settled_ns else now - YOUNGEST_SECONDS * 10**9)
         owner = given.owner
-        labels, identity, _ = self.book.title_of(owner)
-        if self.book.name_of(owner) is None:
-            labels = labels_of(owner, given.name)
+        labels, identity = self.book.labels_of(owner, given.name), self.book.title_of(owner).identity
         return Grantee(
             id=id_,
             label=labels[0],

@@ -11,7 +11,7 @@ from hwinfod.core.owner import ContainerName, PodName
 from hwinfod.owners.identity import JOB, SESSION, UNIT, USER, host_part
 from hwinfod.owners.memory import Memory
 from hwinfod.owners.names import conflicts
-from hwinfod.owners.naming import labels_of
+from hwinfod.owners.naming import labels_of, renumbered
 
 if TYPE_CHECKING:
     from hwinfod.core.owner import JobName, Names
@@ -100,10 +100,15 @@ class NameBook:
         if len(self._titles):
             self._titles = Memory(self._limit)
 
-    def labels_of(self, owner: Owner) -> tuple[str, ...]:
-        """The values of core.owner.LABELS, with the name of a user where names of users are known."""
-        named = self._users.get(owner.user or "") if owner.kind == USER else None
-        return labels_of(owner if named is None else owner._replace(user=named), self.name_of(owner))
+    def labels_of(self, owner: Owner, otherwise: ContainerName | None = None) -> tuple[str, ...]:
+        """The values of core.owner.LABELS, with the name of a user where names of users are known and the number of a
+        job where its cgroup has another id. `otherwise` are its names where the book has none."""
+        name = self.name_of(owner) or otherwise
+        if owner.kind == USER:
+            return labels_of(owner._replace(user=self._users.get(owner.user or "", owner.user)), name)
+        outermost = host_part(owner)
+        job = self._jobs.get(outermost.job_id) if outermost.kind == JOB and outermost.job_id else None
+        return labels_of(renumbered(owner, job.job_id, job.number) if job is not None and job.number else owner, name)
 
     def details_of(self, owner: Owner) -> dict[str, str]:
         """What is known of an owner beyond its cgroup and its labels: of a batch job what Slurm calls it, as its own

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Jobs of Slurm: what they are called and which GPUs they were given, from the environment of their processes.
 
-No command is started and no daemon of Slurm is asked. The cgroup says which job it is and the kernel whose processes
-they are: an environment that names another job is not believed.
+No command is started and no daemon of Slurm is asked. The cgroup says which job it is, or the title of slurmstepd where
+the cgroup has another id than the number that users see (from Slurm 26.05 on), and the kernel whose processes they are:
+an environment that names another job is not believed.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from hwinfod.sources.cgroupfs import find_hierarchies
 from hwinfod.sources.files import read_optional
 from hwinfod.sources.process import ProcessFiles
 from hwinfod.sources.slurm_environ import JobEnvironment, parse_environ
+from hwinfod.sources.slurm_title import parse_step_title
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -44,8 +46,10 @@ _WITH_JOB_GPUS = ("/step_batch", "/step_interactive")  # srun(1), SLURM_JOB_GPUS
 
 @dataclass(slots=True)
 class _Job:
-    """What is known of a job. `steps` are attempts by directory; one that told is not looked into again."""
+    """What is known of a job. `number` is what Slurm calls it, "" before that is known. `steps` are attempts by
+    directory; one that told is not looked into again."""
 
+    number: str
     uid: int = -1
     environment: JobEnvironment = field(default_factory=JobEnvironment)
     step_gpus: dict[str, None] = field(default_factory=dict)
@@ -60,6 +64,10 @@ class _Job:
         self.environment = known._replace(**told)
         self.step_gpus.update(dict.fromkeys(found.step_gpus))
         self.uuids.update(dict.fromkeys(name for name in found.visible_gpus if name.startswith(_UUIDS)))
+
+    def believes(self, found: JobEnvironment) -> bool:
+        """Whether an environment is of this job."""
+        return found.job_id == self.number or (bool(found.job_id) and not self.number)
 
     def gpus(self) -> tuple[str, ...]:
         """UUIDs in the place of CUDA's numbers, which count within the job, say which GPUs are meant. Slurm's own
@@ -88,8 +96,8 @@ class Slurm(Collector):
         for base, tree in zip(self.bases, self.trees, strict=True):
             for cgroup, owner in tree.rescan().items():
                 if owner.runtime == SOURCE and owner.job_id and owner.within is None:
-                    job = found.setdefault(owner.job_id, self.jobs.get(owner.job_id) or _Job())
-                    self._look(owner.job_id, job, base + cgroup.path)
+                    known = self.jobs.get(owner.job_id) or _Job(owner.job_id if owner.job_id.isdigit() else "")
+                    self._look(found.setdefault(owner.job_id, known), base + cgroup.path)
         self.jobs = found
         self._publish()
 
@@ -97,15 +105,30 @@ class Slurm(Collector):
         self.host.names.withdraw(SOURCE)
         self.host.allocations.withdraw(SOURCE)
 
-    def _look(self, job_id: str, job: _Job, directory: str) -> None:
-        if job.environment.job_gpus:
+    def _look(self, job: _Job, directory: str) -> None:
+        if job.environment.job_gpus and job.number:
             return  # the batch script has told everything
         for step in list(_steps(directory))[:MOST_STEPS]:
             if job.steps.get(step, 0) < MOST_ATTEMPTS:
-                told = self._ask(job_id, job, step)
+                job.number = job.number or self._number(step)
+                told = self._ask(job, step)
                 job.steps[step] = MOST_ATTEMPTS if told else job.steps.get(step, 0) + 1
 
-    def _ask(self, job_id: str, job: _Job, step: str) -> bool:
+    def _number(self, step: str) -> str:
+        """Of the step's job, by the title of slurmstepd. Its cgroup has no processes of users, who may call theirs as
+        they like; one that is not root's is not believed all the same."""
+        for pid in _processes_in(f"{step}/slurm"):
+            self.step(f"read the title of process {pid}")
+            with (
+                contextlib.suppress(HwinfodError),
+                contextlib.closing(ProcessFiles(self.roots, pid)) as files,
+            ):
+                number = parse_step_title(files.command_line())
+                if number and files.status().uids[0] == 0:
+                    return number
+        return ""
+
+    def _ask(self, job: _Job, step: str) -> bool:
         """Whether a process of the step told of its job."""
         for pid in list(_processes(step))[:MOST_PROCESSES]:
             self.step(f"read the environment of process {pid}")
@@ -118,8 +141,7 @@ class Slurm(Collector):
                 continue
             except HwinfodError:
                 continue  # it has ended
-            # from Slurm 26.05 on the cgroup has another id than the number that users see
-            if found.job_id and (found.job_id == job_id or not job_id.isdigit()):
+            if job.believes(found):
                 job.learn(uid, found)
                 return True
         return False
@@ -130,7 +152,8 @@ class Slurm(Collector):
             "attribution blind: environments of Slurm's jobs may not be read, their names and GPUs are missing: "
             "give the daemon CAP_SYS_PTRACE",
         )
-        names = Names(jobs=tuple(_name(id_, job) for id_, job in told.items()), blind=blind if self.denied else ())
+        known = {id_: job for id_, job in self.jobs.items() if id_ in told or job.number not in ("", id_)}
+        names = Names(jobs=tuple(_name(id_, job) for id_, job in known.items()), blind=blind if self.denied else ())
         if names != self.host.names.current.get(SOURCE):
             self.host.names.publish(SOURCE, names)
         given = tuple(_allocation(id_, job) for id_, job in told.items() if job.gpus())
@@ -146,7 +169,7 @@ def _of_step(step: str, told: JobEnvironment) -> JobEnvironment:
 
 def _name(job_id: str, job: _Job) -> JobName:
     told = job.environment
-    return JobName(job_id, told.job_id, told.name, told.user, told.account, told.partition)
+    return JobName(job_id, job.number, told.name, told.user, told.account, told.partition)
 
 
 def _allocation(job_id: str, job: _Job) -> Allocation:
@@ -164,10 +187,14 @@ def _steps(directory: str) -> Iterator[str]:
 
 def _processes(directory: str, depth: int = 0) -> Iterator[int]:
     """Those of a cgroup and below. What slurmstepd itself runs in (`slurm`) comes last."""
-    data = read_optional(f"{directory}/cgroup.procs") or b""
-    yield from (int(word) for word in data.split()[:MOST_PROCESSES] if word.isdigit())
+    yield from _processes_in(directory)
     for below in _below(directory) if depth < _DEEPEST else ():
         yield from _processes(f"{directory}/{below}", depth + 1)
+
+
+def _processes_in(directory: str) -> list[int]:
+    data = read_optional(f"{directory}/cgroup.procs") or b""
+    return [int(word) for word in data.split()[:MOST_PROCESSES] if word.isdigit()]
 
 
 def _below(directory: str) -> Iterable[str]:

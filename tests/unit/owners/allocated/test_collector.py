@@ -14,7 +14,7 @@ from hwinfod.core.allocation import Allocatable, Allocation, Allocations
 from hwinfod.core.grant import MPS, TIME_SLICING, WHOLE
 from hwinfod.core.holding import Batch, Holding
 from hwinfod.core.owner import LABELS as LABEL_NAMES
-from hwinfod.core.owner import Attribution, ContainerName, Holder, Names, OwnerRecord
+from hwinfod.core.owner import Attribution, ContainerName, Holder, JobName, Names, OwnerRecord
 from hwinfod.owners.allocated.collector import MOST_OWNERS, UNUSED, OwnerAllocations
 from tests.support.allocations import CID, MIG, NIC, NVIDIA, UID, allocation, devices
 from tests.support.bench import Bench
@@ -224,6 +224,13 @@ def test_who_holds_something_has_an_info_too_and_a_job_what_it_says_of_itself(be
     assert found == {
         **dict(zip(LABEL_NAMES, labels)), "pod_uid": "", "container_id": "", "account": "physics", "partition": "gpu",
     }  # fmt: skip
+
+
+def test_what_a_job_was_given_is_under_the_number_that_users_know(bench: Bench) -> None:
+    give(bench, allocation(GPU, namespace="", pod="", container="", job_id="s5K1KKYAYG5D00", source="slurm"))
+    bench.host.names.publish("slurm", Names(jobs=(JobName("s5K1KKYAYG5D00", "4711"),)))
+    assert by_owner(bench.run(), "hw_owner_gpu_allocated") == {"slurm 4711": 1}
+    assert list(bench.host.granted.owners) == ["job:slurm:s5K1KKYAYG5D00"]
 
 
 def test_who_only_has_a_node_open_or_has_just_come_has_none(bench: Bench) -> None:

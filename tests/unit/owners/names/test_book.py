@@ -3,7 +3,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hwinfod.core.owner import ContainerName, Names, PodName
+import pytest
+
+from hwinfod.core.owner import ContainerName, JobName, Names, PodName
 from hwinfod.owners.cgroup import resolve_path
 from hwinfod.owners.names import logs
 from hwinfod.owners.names.book import NameBook
@@ -55,6 +57,36 @@ def test_a_container_without_its_pods_name_takes_none_away() -> None:
 def test_a_later_source_is_believed() -> None:
     renamed = ContainerName(A, "web-2")
     assert book(ContainerName(A, "web"), renamed).name_of(resolve_path(f"/docker/{A}")) == renamed
+
+
+SLUID = "s5K1KKYAYG5D00"
+JOB = f"/system.slice/slurmstepd.scope/{SLUID}/step_0/user/task_0"
+
+
+@pytest.mark.parametrize(
+    ("path", "label", "job_id"),
+    [
+        (JOB, "slurm 4711", "4711"),
+        (f"{JOB}/libpod-{A}", "slurm 4711", "4711"),
+        (f"{JOB}/slurmstepd.scope/s5K1KKYAYG5D11/step_0", "slurm s5K1KKYAYG5D11 in slurm 4711", "s5K1KKYAYG5D11"),
+        (f"/docker/{A}{JOB}", f"slurm {SLUID} in docker {A[:12]}", SLUID),
+        (JOB.replace(SLUID, "job_42"), "slurm 42", "42"),
+    ],
+)
+def test_a_job_is_called_by_its_number_and_keeps_the_id_of_its_cgroup(path: str, label: str, job_id: str) -> None:
+    names = NameBook()
+    owner = resolve_path(path)
+    before = names.title_of(owner)
+    names.learn({"slurm": Names(jobs=(JobName(SLUID, "4711"), JobName("42", "42")))})
+    title = names.title_of(owner)
+    assert (title.labels[0], title.labels[5]) == (label, job_id)
+    assert title.identity["job_id"] == before.identity["job_id"]
+
+
+def test_a_job_whose_number_was_not_heard_is_called_by_its_cgroup() -> None:
+    names = NameBook()
+    names.learn({"slurm": Names(jobs=(JobName(SLUID, "", "train"),))})
+    assert names.title_of(resolve_path(JOB)).labels[0] == f"slurm {SLUID}"
 
 
 def test_docker_in_a_pod_has_the_pods_names() -> None:

@@ -44,6 +44,11 @@ class Node:
         (process / "environ").write_bytes(b"".join(f"{key}={value}\0".encode() for key, value in environ.items()))
         (process / "status").write_text(f"Name:\tx\nUid:\t{uid}\t{uid}\t{uid}\t{uid}\nCapEff:\t0\n")
 
+    def title(self, pid: int, cgroup: str, title: str, uid: int = 0) -> None:
+        """slurmstepd, or somebody who calls himself so."""
+        self.run(pid, cgroup, {}, uid)
+        (self.directory / "proc" / str(pid) / "cmdline").write_bytes(title.encode() + b"\0")
+
     def end(self, job: str) -> None:
         for path in sorted((self.cgroup / SCOPE / job).rglob("*"), reverse=True):
             path.rmdir() if path.is_dir() else path.unlink()
@@ -130,11 +135,38 @@ def test_an_environment_that_names_another_job_is_not_believed(node: Node) -> No
     assert gpus(bench) == {}
 
 
-def test_with_the_ids_of_newer_cgroups_the_environment_has_the_number(node: Node) -> None:
-    node.run(100, "s0123456789ABC/step_batch/user/task_0", BATCH)
+SLUID = "s0123456789ABC"
+
+
+def test_with_the_ids_of_newer_cgroups_slurmstepd_tells_the_number(node: Node) -> None:
+    node.run(100, f"{SLUID}/step_batch/user/task_0", BATCH)
+    node.title(99, f"{SLUID}/step_batch/slurm", "slurmstepd: [4711.batch]")
     bench = Bench(Slurm, node.directory)
     bench.run()
-    assert bench.host.names.current["slurm"].jobs == (NAME._replace(job_id="s0123456789ABC"),)
+    assert bench.host.names.current["slurm"].jobs == (NAME._replace(job_id=SLUID),)
+
+
+def test_the_number_is_known_where_environments_are_not(node: Node) -> None:
+    node.title(99, f"{SLUID}/step_0/slurm", "slurmstepd: [4711.0]")
+    bench = Bench(Slurm, node.directory)
+    assert bench.run() == {"hwinfod_slurm_jobs": 0}
+    assert bench.host.names.current["slurm"].jobs == (JobName(SLUID, "4711"),)
+
+
+def test_an_environment_with_another_number_than_slurmstepd_tells_is_not_believed(node: Node) -> None:
+    node.run(100, f"{SLUID}/step_batch/user/task_0", BATCH)
+    node.title(99, f"{SLUID}/step_batch/slurm", "slurmstepd: [4712.batch]")
+    bench = Bench(Slurm, node.directory)
+    assert bench.run() == {"hwinfod_slurm_jobs": 0}
+    assert gpus(bench) == {}
+
+
+@pytest.mark.parametrize(("place", "uid"), [("slurm", 1000), ("user/task_0", 0)])
+def test_what_a_user_writes_over_his_own_command_line_is_no_number(node: Node, place: str, uid: int) -> None:
+    node.title(99, f"{SLUID}/step_batch/{place}", "slurmstepd: [4712.batch]", uid)
+    bench = Bench(Slurm, node.directory)
+    bench.run()
+    assert bench.host.names.current["slurm"].jobs == ()
 
 
 def test_processes_of_slurm_itself_are_passed_over_and_later_ones_found(node: Node) -> None:
