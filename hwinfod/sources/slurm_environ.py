@@ -23,11 +23,14 @@ _NAMES = (
     b"SLURM_STEP_GPUS",
     b"CUDA_VISIBLE_DEVICES",
 )
+_COMPONENT = b"SLURM_JOB_ID_HET_GROUP_"
+_MOST_COMPONENTS = 128  # slurm.h MAX_HET_JOB_COMPONENTS
 
 
 class JobEnvironment(NamedTuple):
     """ "" for what is not there. `job_gpus` and `step_gpus` are numbers of this node's GPUs as Slurm counts them;
-    `visible_gpus` are numbers within the job, or UUIDs."""
+    `visible_gpus` are numbers within the job, or UUIDs. `components` are the ids of a heterogeneous job's parts, of
+    which `job_id` is the first one's (slurmd/slurmstepd/task.c, exec_task())."""
 
     job_id: str = ""
     user: str = ""
@@ -37,19 +40,25 @@ class JobEnvironment(NamedTuple):
     job_gpus: tuple[str, ...] = ()
     step_gpus: tuple[str, ...] = ()
     visible_gpus: tuple[str, ...] = ()
+    components: tuple[str, ...] = ()
 
 
 def parse_environ(data: bytes) -> JobEnvironment:
     """NAME=VALUE, each ended by a NUL; of a name that is there twice the first counts: getenv(3). Never raises."""
     found: dict[bytes, str] = {}
+    components: dict[str, None] = {}
     for variable in data.split(b"\0"):
         if variable.startswith((b"SLURM_", b"CUDA_V")):
             name, _, value = variable.partition(b"=")
             if name in _NAMES and name not in found:
                 found[name] = clean_text(value[: _LONGEST * 40])
+            elif name.startswith(_COMPONENT) and len(components) < _MOST_COMPONENTS:
+                components[clean_text(value[:_LONGEST])] = None
     job_id, user, partition, account, job_name = (found.get(name, "")[:_LONGEST] for name in _NAMES[:5])
     job_gpus, step_gpus, visible_gpus = (_numbers(found.get(name, "")) for name in _NAMES[5:])
-    return JobEnvironment(job_id, user, partition, account, job_name, job_gpus, step_gpus, visible_gpus)
+    return JobEnvironment(
+        job_id, user, partition, account, job_name, job_gpus, step_gpus, visible_gpus, tuple(components)
+    )
 
 
 def _numbers(text: str) -> tuple[str, ...]:

@@ -46,10 +46,11 @@ _WITH_JOB_GPUS = ("/step_batch", "/step_interactive")  # srun(1), SLURM_JOB_GPUS
 
 @dataclass(slots=True)
 class _Job:
-    """What is known of a job. `number` is what Slurm calls it, "" before that is known. `steps` are attempts by
-    directory; one that told is not looked into again."""
+    """What is known of a job. `number` is what Slurm calls it, "" before that is known; `is_contradicted` whether a
+    process of it named another job. `steps` are attempts by directory; one that told is not looked into again."""
 
     number: str
+    is_contradicted: bool = False
     uid: int = -1
     environment: JobEnvironment = field(default_factory=JobEnvironment)
     step_gpus: dict[str, None] = field(default_factory=dict)
@@ -66,8 +67,11 @@ class _Job:
         self.uuids.update(dict.fromkeys(name for name in found.visible_gpus if name.startswith(_UUIDS)))
 
     def believes(self, found: JobEnvironment) -> bool:
-        """Whether an environment is of this job."""
-        return found.job_id == self.number or (bool(found.job_id) and not self.number)
+        """Whether an environment is of this job. Where that is a part of a heterogeneous one, the environment has the
+        first part's id, and its own among those of all parts."""
+        if not (self.number and found.job_id):
+            return bool(found.job_id)
+        return self.number == found.job_id or self.number in found.components
 
     def gpus(self) -> tuple[str, ...]:
         """UUIDs in the place of CUDA's numbers, which count within the job, say which GPUs are meant. Slurm's own
@@ -144,6 +148,7 @@ class Slurm(Collector):
             if job.believes(found):
                 job.learn(uid, found)
                 return True
+            job.is_contradicted |= bool(found.job_id)
         return False
 
     def _publish(self) -> None:
@@ -156,6 +161,9 @@ class Slurm(Collector):
         names = Names(jobs=tuple(_name(id_, job) for id_, job in known.items()), blind=blind if self.denied else ())
         if names != self.host.names.current.get(SOURCE):
             self.host.names.publish(SOURCE, names)
+        contradicted = sum(job.is_contradicted and id_ not in told for id_, job in self.jobs.items())
+        if contradicted:
+            self.skip("jobs", f"environments of {contradicted} name another job: their names and GPUs are missing")
         given = tuple(_allocation(id_, job) for id_, job in told.items() if job.gpus())
         self.host.allocations.publish(SOURCE, Allocations(self.host.clock.boottime_ns(), given))
         self.count.set((len(told),))

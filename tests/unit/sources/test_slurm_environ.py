@@ -26,6 +26,13 @@ def test_a_step_with_uuids() -> None:
     assert (found.step_gpus, found.visible_gpus) == (("5",), ("GPU-1", "MIG-2"))
 
 
+def test_parts_of_a_heterogeneous_job() -> None:
+    data = b"SLURM_JOB_ID_HET_GROUP_0=1\0SLURM_JOB_ID=1\0SLURM_JOB_ID_HET_GROUP_1=2\0SLURM_JOB_ID_PACK_GROUP_1=2\0"
+    assert parse_environ(data) == JobEnvironment("1", components=("1", "2"))
+    many = b"\0".join(b"SLURM_JOB_ID_HET_GROUP_%d=%d" % (n, n) for n in range(200))
+    assert len(parse_environ(many).components) == 128
+
+
 def test_nothing_else_of_the_environment_is_taken() -> None:
     assert "hush" not in repr(parse_environ(BATCH))
 
@@ -56,7 +63,10 @@ def test_lists_of_gpus(text: str, gpus: tuple[str, ...]) -> None:
     assert parse_environ(f"SLURM_JOB_GPUS={text}".encode()).job_gpus == gpus
 
 
-@given(st.binary() | st.lists(st.tuples(st.sampled_from(["SLURM_JOB_GPUS", "SLURM_JOB_ID", "X"]), st.text())).map(
+NAMES = st.sampled_from(["SLURM_JOB_GPUS", "SLURM_JOB_ID", "SLURM_JOB_ID_HET_GROUP_", "X"])
+
+
+@given(st.binary() | st.lists(st.tuples(NAMES, st.text())).map(
     lambda pairs: "\0".join("=".join(pair) for pair in pairs).encode("utf-8", "replace")))  # fmt: skip
 def test_anything_is_bounded_and_printable(data: bytes) -> None:
     found = parse_environ(data)

@@ -131,8 +131,23 @@ def test_the_gpus_of_the_batch_script_on_another_node_are_not_of_this_one(node: 
 def test_an_environment_that_names_another_job_is_not_believed(node: Node) -> None:
     node.run(100, "job_4711/step_batch/user/task_0", BATCH | {"SLURM_JOB_ID": "1", "SLURM_JOB_GPUS": "0-7"})
     bench = Bench(Slurm, node.directory)
-    assert bench.run() == {"hwinfod_slurm_jobs": 0}
+    for _ in range(MOST_ATTEMPTS + 1):
+        assert bench.run() == {"hwinfod_slurm_jobs": 0}
+        assert bench.skipped == {"jobs": "environments of 1 name another job: their names and GPUs are missing"}
     assert gpus(bench) == {}
+    node.run(101, "job_4711/step_1/user/task_0", BATCH)
+    assert bench.run() == {"hwinfod_slurm_jobs": 1}
+    assert bench.skipped == {}
+
+
+def test_a_part_of_a_heterogeneous_job_has_the_id_of_the_first_in_its_environment(node: Node) -> None:
+    parts = {"SLURM_JOB_ID_HET_GROUP_0": "4711", "SLURM_JOB_ID_HET_GROUP_1": "4712", "SLURM_STEP_GPUS": "3"}
+    node.run(100, "job_4712/step_0/user/task_0", BATCH | parts)
+    node.run(101, "job_4713/step_0/user/task_0", BATCH | parts)
+    bench = Bench(Slurm, node.directory)
+    assert bench.run() == {"hwinfod_slurm_jobs": 1}
+    assert bench.host.names.current["slurm"].jobs == (NAME._replace(job_id="4712", number="4712"),)
+    assert gpus(bench) == {"4712": ("3",)}
 
 
 SLUID = "s0123456789ABC"
