@@ -118,9 +118,14 @@ class OwnerUsage(Collector):
 
     @beat(seconds=15)
     def network(self) -> None:
-        members = [member for member in self.members.values() if member.labels in self.lasting]
-        members.sort(key=lambda member: member.since)
-        sums = self.accounts["network"].update(self.networks.read(members, self.skip))
+        """Of everybody it is told whose traffic is counted, for the API. Those who have series come first where several
+        are in one namespace, and no others have series of it."""
+        youngest = self.host.clock.monotonic() - YOUNGEST_SECONDS
+        members = [m for m in self.members.values() if m.labels in self.lasting or m.since <= youngest]
+        members.sort(key=lambda member: (member.labels not in self.lasting, member.since))
+        shown = {member.network_labels for member in members if member.labels in self.lasting}
+        readings = (reading for reading in self.networks.read(members, self.skip) if reading[0] in shown)
+        sums = self.accounts["network"].update(readings)
         self.rows.fill("network", () if self.budget.is_over else sums, sums, with_counters=True)
         if self.networks.hidden:
             self.skip("network", f"namespaces of {self.networks.hidden} owners may not be seen: CAP_SYS_PTRACE")

@@ -27,10 +27,12 @@ if TYPE_CHECKING:
 _LOOKED_INTO = 32
 _TICKS_TO_LOOK_AGAIN = 12
 _FIRST_LINE = 32
+_SERVICES = (UNIT, SESSION)  # on the host's network, and they stay there, but for a few
 
 
 class _Seat(NamedTuple):
-    """A process of a cgroup and its network namespace: pid 0 where none was found, "" where it may not be seen."""
+    """A process of a cgroup and its network namespace: pid 0 where none was found, "" where it may not be seen. `tick`
+    is when it was looked at last."""
 
     pid: int
     namespace: str
@@ -38,13 +40,14 @@ class _Seat(NamedTuple):
 
 
 class Networks:
-    """Which process tells of which namespace. For one thread. `hidden` counts the owners whose namespace may not be
-    seen (CAP_SYS_PTRACE) in the latest pass."""
+    """Which process tells of which namespace. For one thread. `hidden` counts the containers, jobs and machines whose
+    namespace may not be seen (CAP_SYS_PTRACE) in the latest pass: services have one of their own rarely."""
 
     def __init__(self, roots: RootPaths, trees: Iterable[str]) -> None:
         self._roots = roots
         self._trees = tuple(trees)
-        self._seats: dict[str, _Seat] = {}
+        self._seats: dict[Member, _Seat] = {}
+        self._host = ""
         self._tick = 0
         self.hidden = 0
 
@@ -55,15 +58,13 @@ class Networks:
         each is told whose traffic is counted as its own."""
         self._tick += 1
         self.hidden = 0
-        host = self._namespace(1)
-        taken = {host}
-        seats: dict[str, _Seat] = {}
+        self._host = self._namespace(1)
+        taken = {self._host}
+        seats: dict[Member, _Seat] = {}
         for member in members:
-            if member.owner.kind in (UNIT, SESSION):  # on the host's network, but for a few
-                continue
-            seat = seats[member.path] = self._seat(member.path)
-            network = _network(seat, host, taken)
-            self.hidden += network == "hidden"
+            seat = seats[member] = self._seat(member)
+            network = _network(seat, self._host, taken)
+            self.hidden += network == "hidden" and member.owner.kind not in _SERVICES
             if network == "own":
                 taken.add(seat.namespace)
                 yield from self._interfaces(member, seat, skip)
@@ -85,15 +86,16 @@ class Networks:
         for name, amounts in readings.items():
             yield member.network_labels, (seat.namespace, name), amounts, ()
 
-    def _seat(self, path: str) -> _Seat:
+    def _seat(self, member: Member) -> _Seat:
         """The process that told last time while it is there, in the same namespace; else another one."""
-        seat = self._seats.get(path)
+        seat = self._seats.get(member)
         if seat is not None:
+            is_new = self._tick - seat.tick < _TICKS_TO_LOOK_AGAIN
+            if is_new and (not seat.namespace or (seat.namespace == self._host and member.owner.kind in _SERVICES)):
+                return seat
             if seat.namespace and self._namespace(seat.pid) == seat.namespace:
-                return seat
-            if not seat.namespace and self._tick - seat.tick < _TICKS_TO_LOOK_AGAIN:
-                return seat
-        pid = self._first_process(path)
+                return seat._replace(tick=self._tick)
+        pid = self._first_process(member.path)
         return _Seat(pid, self._namespace(pid) if pid else "", self._tick)
 
     def _namespace(self, pid: int) -> str:

@@ -10,7 +10,9 @@ import pytest
 
 from hwinfod.core.account import Account
 from hwinfod.core.owner import ContainerName, Names
+from hwinfod.owners.usage import network
 from hwinfod.owners.usage.collector import OwnerUsage
+from hwinfod.sources.files import link_name
 from tests.support.bench import Bench
 from tests.support.owners import GIB, POD, UID, A, B, by_owner
 
@@ -102,6 +104,52 @@ def test_namespaces_that_may_not_be_seen_are_said(machine: Machine) -> None:
     machine.cgroup(f"docker/{A}", 100)
     assert by_owner(machine.run(), RECEIVED) == {}
     assert machine.bench.skipped == {"network": "namespaces of 1 owners may not be seen: CAP_SYS_PTRACE"}
+    assert [account.network for account in machine.accounts()] == ["hidden"]
+
+
+SERVICE = "system.slice/vpn.service"
+
+
+def test_a_service_with_a_network_of_its_own_has_its_traffic(machine: Machine) -> None:
+    """PrivateNetwork= or NetworkNamespacePath= of systemd.exec(5)."""
+    machine.cgroup(SERVICE, 100)
+    machine.process(100, "net:[2]", 7, 8)
+    values = machine.run()
+    assert (by_owner(values, RECEIVED), by_owner(values, SENT)) == ({"vpn.service": 7}, {"vpn.service": 8})
+    assert [account.network for account in machine.accounts()] == ["own"]
+
+
+def test_a_service_on_the_hosts_network_is_looked_at_every_three_minutes(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[str] = []
+    monkeypatch.setattr(network, "link_name", lambda path: looked.append(path) or link_name(path))
+    machine.cgroup(SERVICE, 100)
+    machine.process(100, "net:[1]", 7, 8)
+    for _ in range(12):
+        assert by_owner(machine.run(), RECEIVED) == {}
+    assert [account.network for account in machine.accounts()] == ["host"]
+    assert sum("/100/" in path for path in looked) == 1
+    machine.process(100, "net:[2]", 7, 8)
+    assert by_owner(machine.run(), RECEIVED) == {"vpn.service": 7}
+
+
+def test_of_a_service_without_series_the_network_is_told_and_a_container_comes_first(machine: Machine) -> None:
+    for path, pid in ((SERVICE, 100), ("system.slice/ssh.service", 101)):
+        machine.cgroup(path, pid)
+        (machine.path / "sys/fs/cgroup" / path / "memory.current").write_text("0\n")
+    machine.cgroup(f"system.slice/docker-{A}.scope", 102)
+    for pid, namespace in ((100, "net:[2]"), (101, "net:[1]"), (102, "net:[2]")):
+        machine.process(pid, namespace, 7, 8)
+    assert by_owner(machine.run(), RECEIVED) == {f"docker {A[:12]} {A[:12]}": 7}
+    told = {account.labels[0]: account.network for account in machine.accounts()}
+    assert told == {"vpn.service": "shared", "ssh.service": "host", f"docker {A[:12]}": "own"}
+
+
+def test_services_that_may_not_be_seen_are_no_failure(machine: Machine) -> None:
+    machine.cgroup(SERVICE, 100)
+    machine.run()
+    assert machine.bench.skipped == {}
     assert [account.network for account in machine.accounts()] == ["hidden"]
 
 
