@@ -17,7 +17,7 @@ AMD, INTEL, NIC = "GPU-a9af7d9f2ad7e041", "pci-0000:03:00.0", "rdma:506b:4b03:00
 
 def devices() -> list[Device]:
     """Eight GPUs of NVIDIA, of which number 7 is cut into MIG instances and minors run against indexes; one of AMD in
-    partitions, one of Intel, a network card."""
+    partitions, one of Intel, each vendor's counted from 0; a network card."""
     gpus = [
         Device(uuid, "gpu", f"{n} H100", {
             "gpu": str(n), "uuid": uuid, "vendor": "NVIDIA", "model": "H100 80GB HBM3",
@@ -29,15 +29,16 @@ def devices() -> list[Device]:
     return [
         *gpus,
         Device(MIG, "gpu partition", "7:1 3g.40gb", facts, parent=NVIDIA[7]),
-        Device(AMD, "gpu", "8 MI300X", {
-            "gpu": "8", "uuid": AMD, "vendor": "AMD", "pci": "0000:c1:00.0", "render_node": "/dev/dri/renderD136",
+        Device(AMD, "gpu", "0 MI300X", {
+            "gpu": "0", "uuid": AMD, "vendor": "AMD", "pci": "0000:c1:00.0", "render_node": "/dev/dri/renderD136",
             "card_node": "/dev/dri/card9", "compute_units": "304",
         }),
-        Device(f"{AMD}:1", "gpu partition", "8/1 MI300X", {
+        Device(f"{AMD}:1", "gpu partition", "0/1 MI300X", {
             "partition": "1", "compute_units": "38", "render_node": "/dev/dri/renderD137",
         }, parent=AMD),
-        Device(INTEL, "gpu", "9 Intel 56c0", {
-            "gpu": "9", "pci": "0000:03:00.0", "card_node": "/dev/dri/card0", "render_node": "/dev/dri/renderD128",
+        Device(INTEL, "gpu", "0 Intel 56c0", {
+            "gpu": "0", "vendor": "Intel", "pci": "0000:03:00.0", "card_node": "/dev/dri/card0",
+            "render_node": "/dev/dri/renderD128",
         }),
         Device(NIC, "rdma", "mlx5_0", {"pci": "0000:1a:00.0", "nodes": "uverbs0 umad0 issm0"}),
     ]  # fmt: skip

@@ -86,7 +86,7 @@ def _places_of(allocation: Allocation, places: Places) -> tuple[dict[Place, tupl
         claimed = places.find_claimed(allocation.claim)
         return ({claimed: allocation.device_ids} if claimed else {}), []
     if ALL in allocation.device_ids:
-        return dict.fromkeys(places.all_gpus(), (ALL,)), []
+        return dict.fromkeys(places.all_of_nvidia(), (ALL,)), []
     found: dict[Place, tuple[str, ...]] = {}
     missing = []
     for id_ in allocation.device_ids:

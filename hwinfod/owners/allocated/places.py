@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from hwinfod.core.allocation import Claim
 
 _PARTITION = "gpu partition"
+_NVIDIA = "nvidia"
 # Compute slices that a whole GPU has: NVIDIA Multi-Instance GPU User Guide, "Supported MIG Profiles".
 _SLICES = {"A30": 4, "RTX PRO 6000": 4}
 _MOST_SLICES = 7
@@ -35,11 +36,11 @@ class Places:
         present = sorted(devices, key=lambda device: device.id)
         gpus = {device.id: device for device in present if device.kind == "gpu"}
         self._by_name: dict[str, Place] = {}
-        self._by_index: dict[str, Place] = {}
+        self._by_index: dict[tuple[str, str], Place] = {}  # each vendor counts its own
         for gpu in gpus.values():
             place = Place(gpu.id, "gpu")
             self._add(gpu, place, gpu.id, gpu.facts.get("pci", ""))
-            self._by_index[gpu.facts.get("gpu", "")] = place
+            self._by_index[_vendor(gpu), gpu.facts.get("gpu", "")] = place
         for device in present:
             if device.kind == "rdma":
                 self._add(device, Place(device.id, "rdma"), device.id, device.name, device.facts.get("pci", ""))
@@ -47,14 +48,15 @@ class Places:
                 self._add_part(device, gpus[device.parent])
         self._in_order = [self._by_name[gpu.id] for gpu in _as_slurm_counts(present)]
 
-    def all_gpus(self) -> list[Place]:
-        return list(self._by_index.values())
+    def all_of_nvidia(self) -> list[Place]:
+        return [place for (vendor, _), place in self._by_index.items() if vendor == _NVIDIA]
 
     def find(self, name: str) -> Place | None:
         """By an id of a device plugin, a device node or a CDI name."""
-        plain = name.partition("=")[2]  # nvidia.com/gpu=0
-        if plain and plain in self._by_index:
-            return self._by_index[plain]
+        kind, _, plain = name.partition("=")  # nvidia.com/gpu=0
+        counted = self._by_index.get((kind.partition(".")[0], plain)) if plain else None
+        if counted is not None:
+            return counted
         plain = plain or name
         found = self._by_name.get(plain) or self._by_name.get(plain.lower())
         if found is None and plain.startswith("card"):  # of Intel's plugin: card0-1 is the second share of card0
@@ -63,7 +65,7 @@ class Places:
 
     def find_visible(self, name: str) -> Place | None:
         """By an entry of NVIDIA_VISIBLE_DEVICES, which may be an index."""
-        return self._by_index.get(name) or self.find(name)
+        return self._by_index.get((_NVIDIA, name)) or self.find(name)
 
     def find_in_order(self, position: str) -> Place | None:
         """As Slurm counts; None where it cannot be told how that is."""
@@ -105,7 +107,11 @@ class Places:
         for name in (part.id, legacy, node, f"/dev/dri/{node}"):
             if name:
                 self._by_name[name] = place
-        self._by_index[part.name.partition(" ")[0]] = place  # 0:1 is the second instance of the first GPU
+        self._by_index[_vendor(gpu), part.name.partition(" ")[0]] = place  # 0:1 is the second instance of the first GPU
+
+
+def _vendor(gpu: Device) -> str:
+    return gpu.facts.get("vendor", "").lower()
 
 
 def _share(part: Device, gpu: Device) -> float | None:

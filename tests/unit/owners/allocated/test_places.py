@@ -43,6 +43,13 @@ def test_an_index_is_a_name_to_the_runtime_alone() -> None:
     assert PLACES.find("3") is PLACES.find("7:1") is None
 
 
+def test_an_index_is_of_its_vendors_gpus() -> None:
+    assert PLACES.find_visible("0") == PLACES.find("nvidia.com/gpu=0") == Place(NVIDIA[0], "gpu")
+    assert PLACES.find("amd.com/gpu=0") == Place(AMD, "gpu")
+    assert PLACES.find("intel.com/gpu=0") == Place(INTEL, "gpu")
+    assert PLACES.find("amd.com/gpu=1") is None
+
+
 @pytest.mark.parametrize("name", ["", "GPU-0", "10", "card7-0", "card", "nvidia.com/gpu=", "/dev/nvidia8", "7:2", "="])
 def test_names_of_nothing_here(name: str) -> None:
     assert PLACES.find(name) is None
