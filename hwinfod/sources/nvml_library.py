@@ -71,11 +71,12 @@ def _find_for_loader() -> str:
 
 
 def _mapped_path() -> str:
-    """Where the mapping that we have came from; the link beside it may lead elsewhere by now."""
+    """Where the mapping that we have came from, "" for none; an upgrade may have removed that file, and the link
+    beside it leads elsewhere by then. Source: proc_pid_maps(5), the path is the sixth field."""
     for line in read_file("/proc/self/maps").splitlines():
-        path = line.rpartition(b" ")[2]
-        if b"/libnvidia-ml.so" in path:
-            return os.fsdecode(path)
+        path = line.split(maxsplit=5)[5:]
+        if path and b"/libnvidia-ml.so" in path[0]:
+            return os.fsdecode(path[0].removesuffix(b" (deleted)"))
     return ""
 
 

@@ -59,10 +59,11 @@ class FakeNvml:
         self.write()
 
     def install(self, version: str, without: Sequence[str] = ()) -> None:
-        """Puts the library of a driver version in place, as a package upgrade does."""
+        """Puts the library of a driver version in place of the one before, as a package upgrade does."""
         library = build(version, tuple(without))
+        for old in self.place.glob("libnvidia-ml.so.*.*"):
+            old.unlink()
         target = self.place / library.name
-        target.unlink(missing_ok=True)
         target.write_bytes(library.read_bytes())
         target.chmod(0o755)
         link = self.place / "libnvidia-ml.so.1"
