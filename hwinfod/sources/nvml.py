@@ -125,8 +125,10 @@ class Session:
         raise AssertionError("not reached")
 
     def _judge(self, function: str, code: int, arguments: tuple[Any, ...]) -> NvmlError:
-        """An invalid argument is a handle that is no longer good, if NVML does not know its UUID any more."""
-        if code == INVALID_ARGUMENT and arguments and function != "nvmlDeviceGetUUID":
+        """An invalid argument is a handle that is no longer good, if NVML does not know its UUID any more. Only a
+        handle is asked for that: NVML follows whatever else it is given as a pointer."""
+        of_device = bool(arguments) and isinstance(arguments[0], self._pynvml.c_nvmlDevice_t)
+        if code == INVALID_ARGUMENT and of_device and function != "nvmlDeviceGetUUID":
             try:
                 self.call("nvmlDeviceGetUUID", arguments[0])
             except DeviceFailed as error:

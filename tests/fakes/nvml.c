@@ -133,7 +133,8 @@ static int enter(const char *function) {
     return code ? code : initialised ? OK : UNINITIALIZED;
 }
 
-// A handle: epoch, MIG instance, GPU. `prefix` becomes "gpu.N." or "gpu.N.mig.K.".
+// A handle: epoch, MIG instance, GPU. `prefix` becomes "gpu.N." or "gpu.N.mig.K.". The real library follows a handle as
+// a pointer: one that was never given out ends the process.
 static int enter_device(const char *function, Handle handle, char *prefix, size_t size) {
     uintptr_t bits = (uintptr_t)handle;
     int gpu = bits & 0x7f, mig = bits >> 8 & 0x7f;
@@ -145,6 +146,10 @@ static int enter_device(const char *function, Handle handle, char *prefix, size_
     note(function, gpu);
     hang(function, gpu);
     if (!initialised) return UNINITIALIZED;
+    if (bits >> 16 == 0 || bits >> 16 > epoch) {
+        fprintf(stderr, "%s: %p is no handle\n", function, handle);
+        abort();
+    }
     number(&count, "", "gpus");
     if (bits >> 16 != epoch || (ull)gpu >= count) return INVALID;
     int failed = failure("", function);
