@@ -20,9 +20,6 @@ Start = Callable[..., Machine]
 pytestmark = pytest.mark.tier("compiler")
 
 
-STAT = "100 (python) S 1 100 100 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 4711 0 0" + " 0" * 28
-
-
 def test_every_value_has_its_unit(a100: Machine) -> None:
     bench = a100.bench()
     values = bench.run()
@@ -231,44 +228,6 @@ def test_unified_memory_is_the_hosts(start: Start) -> None:
     assert any("memory=unified" in line for line in bench.infos())
     bench.run("processes")
     assert bench.host.holdings.current[uuid(0)].totals == {}
-
-
-def test_processes_are_merged_by_the_largest_memory(a100: Machine) -> None:
-    put(a100.directory / "proc/100", {"stat": STAT, "comm": "python"})
-    put(a100.directory / "proc/300", {"stat": STAT, "comm": "nvidia-cuda-mps-server"[:15]})
-    a100.fake.processes(0, "compute", [(100, 5 * GIB), (200, 2**64 - 1), (300, GIB), (0, GIB)])
-    a100.fake.processes(0, "graphics", [(100, 4 * GIB)])
-    a100.fake.processes(0, "mps", [(400, GIB)])
-    bench = a100.bench()
-    bench.run()
-    now = bench.clock.wall_ns() // 1000
-    a100.fake.samples(0, [(100, now + 1, 60, 30, 5, 0), (100, now + 2, 80, 50, 5, 0), (999, now, 100, 9, 9, 9)])
-    values = bench.run("processes")
-    assert values[of(0, "processes")] == 4
-    batch = bench.host.holdings.current[uuid(0)]
-    assert batch.totals == {"memory_bytes": 10 * GIB}
-    held = {holding.pid: holding for holding in batch.holdings}
-    assert held[100].role == "compute and graphics"
-    assert held[100].start_time_ticks == 4711
-    assert held[100].amounts["memory_bytes"] == 5 * GIB
-    assert held[100].amounts["utilization_ratio"] == 0.7
-    assert held[100].amounts["memory_utilization_ratio"] == 0.4
-    assert "memory_bytes" not in held[200].amounts
-    assert held[200].amounts["utilization_ratio"] == 0
-    assert [held[300].role, held[400].role] == ["mps server (shared)", "mps client"]
-
-
-def test_garbage_shares_are_no_shares(a100: Machine) -> None:
-    a100.fake.processes(0, "compute", [(100, GIB)])
-    bench = a100.bench()
-    bench.run()
-    now = bench.clock.wall_ns() // 1000
-    a100.fake.samples(0, [(100, now + 1, 4_000_000_000, 0, 0, 0), (100, now + 2, 50, 0, 0, 0)])
-    bench.run("processes")
-    assert bench.host.holdings.current[uuid(0)].holdings[0].amounts["utilization_ratio"] == 0.5
-    a100.fake.samples(0, [(100, now + 3, 4_000_000_000, 0, 0, 0)])
-    bench.run("processes")
-    assert bench.host.holdings.current[uuid(0)].holdings[0].amounts == {"memory_bytes": GIB}, "and no share of 0"
 
 
 def test_a_sleeping_gpu_is_not_woken(a100: Machine) -> None:
