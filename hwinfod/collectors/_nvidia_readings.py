@@ -78,8 +78,8 @@ def percent(value: int) -> float | None:
     return value / 100 if 0 <= value <= 100 else None
 
 
-def thousandth(value: int) -> float:
-    return value / 1000
+def thousandth(value: int) -> float | None:
+    return None if value in _NOT_AVAILABLE else value / 1000
 
 
 def nanoseconds(value: int) -> float:
@@ -103,7 +103,7 @@ def _one(metric: Metric, *labels: str) -> Columns:
 
 
 def _reasons(mask: int) -> list[Value]:
-    return [int(mask & bit != 0) for bit in REASONS.values()]
+    return [None if mask in _NOT_AVAILABLE else int(mask & bit != 0) for bit in REASONS.values()]
 
 
 def _memory(memory: Any) -> list[Value]:

@@ -340,6 +340,17 @@ def test_sentinels_are_no_values(a100: Machine) -> None:
     assert of(0, "clock_hertz", clock="sm") not in values
 
 
+def test_sentinels_of_boards_without_fields_are_no_values(start: Start) -> None:
+    """Calls have return codes, and sentinels besides."""
+    machine = start(profiles.geforce())
+    machine.fake.remove("gpu.0.field")
+    machine.fake.update({f"gpu.0.{name}": 0xFFFFFFFF for name in ("power.milliwatts", "power.limit.enforced")})
+    machine.fake.update({f"gpu.0.{name}": 2**64 - 1 for name in ("energy.millijoules", "clocks_event_reasons")})
+    values = machine.bench().run()
+    assert values[of(0, "up")] == 1
+    assert not [name for name in values if "power" in name or "energy" in name or "throttled" in name]
+
+
 def test_a_function_that_the_driver_lacks_is_absent(start: Start) -> None:
     lacking = ("nvmlDeviceGetMemoryInfo_v2", "nvmlDeviceGetCurrentClocksEventReasons", "nvmlDeviceGetFieldValues")
     machine = start(profiles.a100(1), without=lacking)
