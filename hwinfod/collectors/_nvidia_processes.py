@@ -105,8 +105,12 @@ class Processes:
 
     def _add_shares(self, session: Session, gpu: Gpu, uses: dict[int, _Use], skip: Skip) -> None:
         """Shares of the time since the last look. NVML lists who did something: who is not listed did nothing. It
-        also lists processes that are gone, and shares above 100 %, which are garbage: who has no other has none."""
-        since = self._seen_us.get(gpu.uuid, self._host.clock.wall_ns() // 1000 - _SECOND_US)
+        also lists processes that are gone, and garbage: shares above 100 %, times to come. Who has no other has none.
+        """
+        now = self._host.clock.wall_ns() // 1000
+        since = self._seen_us.get(gpu.uuid, now)
+        if since >= now:  # the first look, or the clock was set back: what is newer than that may not come for hours
+            since = now - _SECOND_US
         try:
             samples = session.call("nvmlDeviceGetProcessUtilization", gpu.handle, since)
         except (DeviceFailed, LibraryFailed):
@@ -117,11 +121,11 @@ class Processes:
                     skip(error.function, error)
                 return
             samples = []
-        self._seen_us[gpu.uuid] = max([since, *(int(sample.timeStamp) for sample in samples)])
+        sound = [sample for sample in samples if sample.timeStamp <= now + _SECOND_US]
+        self._seen_us[gpu.uuid] = max([since, *(int(sample.timeStamp) for sample in sound)])
         for pid, use in uses.items():
-            shares = [_shares(sample) for sample in samples if sample.pid == pid]
-            valid = [row for row in shares if max(row) <= 100]
-            if shares and not valid:
+            valid = [row for row in (_shares(sample) for sample in sound if sample.pid == pid) if max(row) <= 100]
+            if not valid and any(sample.pid == pid for sample in samples):
                 continue
             for column, name in enumerate(_SHARES):
                 mean = sum(row[column] for row in valid) / len(valid) if valid else 0.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.bench import Bench
 from tests.support.nvml_machine import Machine, of
 from tests.support.nvml_profiles import GIB, uuid
 from tests.support.sysfs import put
@@ -50,3 +51,40 @@ def test_garbage_shares_are_no_shares(a100: Machine) -> None:
     a100.fake.samples(0, [(100, now + 3, 4_000_000_000, 0, 0, 0)])
     bench.run("processes")
     assert bench.host.holdings.current[uuid(0)].holdings[0].amounts == {"memory_bytes": GIB}, "and no share of 0"
+
+
+def utilization(bench: Bench) -> float | None:
+    """Of the only process of GPU 0, in the next scan."""
+    bench.run("processes", after=5)
+    return bench.host.holdings.current[uuid(0)].holdings[0].amounts.get("utilization_ratio")
+
+
+@pytest.fixture
+def bench(a100: Machine) -> Bench:
+    a100.fake.processes(0, "compute", [(100, GIB)])
+    bench = a100.bench()
+    bench.run()
+    return bench
+
+
+def in_seconds(bench: Bench, seconds: float) -> int:
+    """The wall clock then, as NVML has it."""
+    return int(bench.clock.wall_ns() // 1000 + seconds * 1e6)
+
+
+def test_a_time_to_come_is_garbage_and_no_look_waits_for_it(a100: Machine, bench: Bench) -> None:
+    a100.fake.samples(0, [(100, in_seconds(bench, 4.5), 60, 0, 0, 0), (999, 2**63, 100, 9, 9, 9)])
+    assert utilization(bench) == 0.6
+    a100.fake.samples(0, [(100, in_seconds(bench, 4.5), 95, 0, 0, 0), (100, in_seconds(bench, 7), 5, 0, 0, 0)])
+    assert utilization(bench) == 0.95
+    a100.fake.samples(0, [(100, 2**63, 100, 9, 9, 9)])
+    assert utilization(bench) is None
+
+
+def test_a_clock_that_is_set_back_does_not_end_shares(a100: Machine, bench: Bench) -> None:
+    a100.fake.samples(0, [(100, in_seconds(bench, 4.5), 60, 0, 0, 0)])
+    assert utilization(bench) == 0.6
+    bench.clock.step_wall(-3600)
+    for share in (95, 40):
+        a100.fake.samples(0, [(100, in_seconds(bench, 4.5), share, 0, 0, 0)])
+        assert utilization(bench) == share / 100
