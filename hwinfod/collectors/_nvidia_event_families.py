@@ -37,6 +37,14 @@ SXID_ERRORS = Metric(
     source="/dev/kmsg, nvidia-nvswitch: SXid",
     labels=("pci", "sxid", "class"),
 )
+SXID_LAST = Metric(
+    name="hw_nvswitch_sxid_last_timestamp_seconds",
+    kind=Kind.GAUGE,
+    unit="timestamp_seconds",
+    help="When the driver last reported this error of an NVSwitch.",
+    source="/dev/kmsg, nvidia-nvswitch: SXid",
+    labels=SXID_ERRORS.labels,
+)
 
 CHECKS = (
     Check(
@@ -59,4 +67,4 @@ CHECKS = (
     ),
 )
 
-METRICS = (XID_ERRORS, XID_LAST, EVENTS, SXID_ERRORS)
+METRICS = (XID_ERRORS, XID_LAST, EVENTS, SXID_ERRORS, SXID_LAST)

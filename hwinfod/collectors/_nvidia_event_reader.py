@@ -43,14 +43,17 @@ class EventReader:
         self._by_nvml: dict[tuple[str, int], int] = {}
         self._last: dict[tuple[str, int], float] = {}
         self._others: dict[tuple[str, str], int] = {}
-        self._switches: dict[tuple[str, int, str], int] = {}
+        self._switches: dict[tuple[str, int, str], tuple[int, float]] = {}
         table = collector.table
         self._xids = Groups(
             table,
             lambda key: [(families.XID_ERRORS, tuple(key.split("\0"))), (families.XID_LAST, _without_class(key))],
         )
         self._events = Groups(table, lambda key: [(families.EVENTS, tuple(key.split("\0")))])
-        self._sxids = Groups(table, lambda key: [(families.SXID_ERRORS, tuple(key.split("\0")))])
+        self._sxids = Groups(
+            table,
+            lambda key: [(metric, tuple(key.split("\0"))) for metric in (families.SXID_ERRORS, families.SXID_LAST)],
+        )
 
     def close(self) -> None:
         self._set.close()
@@ -131,8 +134,8 @@ class EventReader:
             self._xids.set("\0".join(labels), [count, self._last[key]])
         for (uuid, name), count in self._others.items():
             self._events.set("\0".join((_index(gpus.get(uuid)), uuid, name)), [count])
-        for (pci, number, severity), count in self._switches.items():
-            self._sxids.set("\0".join((pci, str(number), severity)), [count])
+        for (pci, number, severity), (count, last) in self._switches.items():
+            self._sxids.set("\0".join((pci, str(number), severity)), [count, last])
         for groups in (self._xids, self._events, self._sxids):
             groups.sweep()
 
@@ -180,7 +183,8 @@ class EventReader:
         key = (xid.pci, xid.number, xid.severity)
         if key not in self._switches and len(self._switches) >= _MOST_XIDS:
             return
-        self._switches[key] = self._switches.get(key, 0) + 1
+        count, _ = self._switches.get(key, (0, 0.0))
+        self._switches[key] = count + 1, self._wall_seconds(record)
         if self._is_new(record):
             self._host.events.add(
                 EventKind.GPU_ERROR,

@@ -3,7 +3,8 @@
 
 `NVRM: Xid (PCI:0000:1b:00): 79, pid='<unknown>', name=<unknown>, GPU has fallen off the bus.`
 `nvidia-nvswitch3: SXid (PCI:0000:c1:00.0): 12028, Non-fatal, Link 32 egress non-posted PRIV error`
-Source: https://docs.nvidia.com/deploy/xid-errors/, Fabric Manager user guide, appendix D.
+Source: https://docs.nvidia.com/deploy/xid-errors/, Fabric Manager user guide, appendix D; open-gpu-kernel-modules,
+src/common/nvswitch/kernel/error_nvswitch.c.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ _SXID = re.compile(
     rb"nvidia-nvswitch\d+: SXid \(PCI:([0-9A-Fa-f]{4,8}:[0-9A-Fa-f]{2}:[0-9A-Fa-f]{2}\.[0-7])\): (\d{1,6}), (.*)\Z",
     re.DOTALL,
 )
+# What the driver prints of an SXid beyond its first line, each under the same number.
+_DUMP = re.compile(rb"Severity \d+ Engine instance|Data \{")
 _PROCESS = re.compile(rb"pid=(?:'?(\d+)'?|'?<unknown>'?)(?:, ?name=([^,]*))?(?:, ?)?")
 
 APPLICATION, DRIVER, HARDWARE = "application", "driver", "hardware"
@@ -71,7 +74,8 @@ _MEANINGS = {
 @dataclass(frozen=True, slots=True)
 class Xid:
     """One error. `pci` as the log has it, lower case, without the function for a GPU (0000:1b:00); `pid` None and
-    `process` "" where no process is to blame; `is_switch` for SXid, with `severity` Fatal or Non-fatal."""
+    `process` "" where no process is to blame; `is_switch` for SXid, with `severity` fatal or non-fatal, "" for the few
+    of its firmware that are told without."""
 
     pci: str
     number: int
@@ -83,7 +87,7 @@ class Xid:
 
 
 def parse_xid(text: bytes) -> Xid:
-    """A line of the kernel's log. Raises ParseError."""
+    """A line of the kernel's log. Raises ParseError, for the lines after an SXid's first one too: it is one error."""
     match = _XID.search(text)
     if match is None:
         return _parse_sxid(text)
@@ -100,7 +104,7 @@ def parse_xid(text: bytes) -> Xid:
 
 def _parse_sxid(text: bytes) -> Xid:
     match = _SXID.search(text)
-    if match is None:
+    if match is None or _DUMP.match(match[3]):
         raise ParseError(f"no Xid: {text[:60]!r}")
     severity, comma, rest = match[3].partition(b", ")
     fatal = severity.strip().lower()

@@ -30,13 +30,23 @@ from hwinfod.sources.nvidia_xid import Xid, classify, explain, parse_xid
             Xid("0000:c1:00.0", 20034, None, "", "Link 30 LTSSM Fault Up", is_switch=True, severity="fatal"),
         ),
         (
-            b"nvidia-nvswitch3: SXid (PCI:0000:c1:00.0): 12028, Severity 0 Engine instance 32",
-            Xid("0000:c1:00.0", 12028, None, "", "Severity 0 Engine instance 32", is_switch=True),
+            b"nvidia-nvswitch0: SXid (PCI:0000:c1:00.0): 26006, SOE init Failed(0)",
+            Xid("0000:c1:00.0", 26006, None, "", "SOE init Failed(0)", is_switch=True),
         ),
     ],
 )
 def test_lines_of_the_log(line: bytes, xid: Xid) -> None:
     assert parse_xid(line) == xid
+
+
+# As in NVIDIA/nvtrust issue 124.
+@pytest.mark.parametrize("line", [
+    b"22013, Severity 0 Engine instance 44 Sub-engine instance 00",
+    b"22013, Data {0x0000002b, 0x0000002b, 0x00000000, 0x0000002b, 0x80005302, 0x00000000, 0x00000000, 0x00000000}",
+])  # fmt: skip
+def test_what_follows_an_sxid_is_no_other_one(line: bytes) -> None:
+    with pytest.raises(ParseError):
+        parse_xid(b"nvidia-nvswitch3: SXid (PCI:0000:04:00.0): " + line)
 
 
 @given(st.binary(max_size=300))

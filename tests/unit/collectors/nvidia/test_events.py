@@ -135,11 +135,19 @@ def test_a_process_cannot_forge_an_xid(log: Log, bench: Bench) -> None:
 
 
 def test_a_switch_has_errors_of_its_own(log: Log, bench: Bench) -> None:
+    """Each is three lines or more."""
     bench.run()
-    log.say("nvidia-nvswitch3: SXid (PCI:0000:c1:00.0): 12028, Non-fatal, Link 32 egress", bench.clock.monotonic())
-    assert bench.run() == {"hw_nvswitch_sxid_errors_total{pci=0000:c1:00.0,sxid=12028,class=non-fatal}": 1}
+    for line in ("Non-fatal, Link 32 egress", "Severity 0 Engine instance 32 Sub-engine instance 00", "Data {0x50, 0}"):
+        log.say(f"nvidia-nvswitch3: SXid (PCI:0000:c1:00.0): 12028, {line}", bench.clock.monotonic())
+    labels = "{pci=0000:c1:00.0,sxid=12028,class=non-fatal}"
+    told = bench.clock.wall_ns() / 1e9
+    values = bench.run()
+    assert values == {
+        f"hw_nvswitch_sxid_errors_total{labels}": 1,
+        f"hw_nvswitch_sxid_last_timestamp_seconds{labels}": pytest.approx(told),
+    }
     (event,) = errors(bench)
-    assert event.text == "NVSwitch 0000:c1:00.0: SXid 12028 non-fatal"
+    assert (event.text, event.count) == ("NVSwitch 0000:c1:00.0: SXid 12028 non-fatal", 1)
 
 
 def test_a_host_without_nvidia_is_absent(tmp_path: Path) -> None:
