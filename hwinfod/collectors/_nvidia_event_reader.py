@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from hwinfod.collectors import _nvidia_event_families as families
 from hwinfod.collectors._nvidia_event_set import EventSet
-from hwinfod.collectors._nvidia_inventory import known_gpus
+from hwinfod.collectors._nvidia_inventory import ids_by_place, known_gpus
 from hwinfod.core.event import EventKind, Severity
 from hwinfod.core.table import Groups
 from hwinfod.errors import ParseError, ReadError
@@ -42,6 +42,7 @@ class EventReader:
         self._by_log: dict[tuple[str, int], int] = {}
         self._by_nvml: dict[tuple[str, int], int] = {}
         self._last: dict[tuple[str, int], float] = {}
+        self._ids: dict[str, str] = {}
         self._others: dict[tuple[str, str], int] = {}
         self._switches: dict[tuple[str, int, str], tuple[int, float]] = {}
         table = collector.table
@@ -67,6 +68,8 @@ class EventReader:
     def sample(self) -> None:
         """What was reported since the last look: the log first, because it names the process. Raises LibraryFailed."""
         gpus = known_gpus(self._host)
+        self._ids = ids_by_place(gpus)
+        self._name_anew()
         self._read_log(gpus)
         trouble = None
         try:
@@ -99,8 +102,17 @@ class EventReader:
             else:
                 self._note_log(xid, record, gpus)
 
+    def _name_anew(self) -> None:
+        """What the log said of an address before anybody knew which GPU is there is that GPU's."""
+        for key in [key for key in self._last if self._ids.get(key[0], key[0]) != key[0]]:
+            now = (self._ids[key[0]], key[1])
+            self._last[now] = max(self._last.pop(key), self._last.get(now, 0.0))
+            for counts in (self._by_log, self._by_nvml):
+                if key in counts:
+                    counts[now] = counts.get(now, 0) + counts.pop(key)
+
     def _note_log(self, xid: Xid, record: KernelRecord, gpus: dict[str, Device]) -> None:
-        id_ = next((id_ for id_, d in gpus.items() if d.facts.get("pci", "").startswith(xid.pci)), xid.pci)
+        id_ = self._ids.get(xid.pci, xid.pci)
         key = (id_, xid.number)
         if not self._admits(key):
             return

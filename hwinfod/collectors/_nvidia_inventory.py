@@ -156,6 +156,16 @@ def known_gpus(host: Host) -> dict[str, Device]:
     }
 
 
+def ids_by_place(gpus: Mapping[str, Device]) -> dict[str, str]:
+    """The id of each GPU by what it is called before it is known: its address, without the function as the kernel's
+    log has it, and the id of one that never answered. Of several at one address, the one that is there."""
+    ids = {}
+    for gpu in sorted(gpus.values(), key=lambda gpu: gpu.status is Status.PRESENT):
+        address = gpu.facts.get("pci", "")
+        ids[address.rpartition(".")[0]] = ids[_by_place(address)] = gpu.id
+    return ids
+
+
 def is_suspended(gpu: Gpu) -> bool:
     """Any call would wake it."""
     return bool(gpu.directory) and read_is_suspended(gpu.directory)

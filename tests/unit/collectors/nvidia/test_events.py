@@ -15,7 +15,7 @@ from hwinfod.core.health import State
 from tests.support.bench import Bench
 from tests.support.nvml import XID
 from tests.support.nvml_machine import Machine, of
-from tests.support.nvml_profiles import uuid
+from tests.support.nvml_profiles import pci, uuid
 
 pytestmark = pytest.mark.tier("compiler")
 
@@ -126,6 +126,34 @@ def test_what_the_log_remembers_is_counted_and_no_event(log: Log, bench: Bench) 
     age = bench.clock.wall_ns() / 1e9 - values[of(3, "xid_last_timestamp_seconds", xid="79")]
     assert age == pytest.approx(101, abs=0.01)
     assert errors(bench) == []
+
+
+def test_what_the_log_said_of_an_address_is_its_gpus(log: Log, a100: Machine) -> None:
+    """The log is read before there is an inventory; the GPU may be known by its address alone at first."""
+    a100.drive(3)
+    a100.fake.lose(3)
+    values = a100.bench(Nvidia)
+    bench = a100.bench(NvidiaEvents, beside=values)
+    log.say(OFF_THE_BUS, bench.clock.monotonic() - 100)
+
+    def counted() -> dict[str, int | float]:
+        return {name: value for name, value in bench.run().items() if "xid_errors" in name}
+
+    labels = "xid=79,class=hardware"
+    assert counted() == {f"hw_gpu_xid_errors_total{{gpu=,uuid=0000:1e:00,{labels}}}": 1}
+    values.run()
+    assert counted() == {f"hw_gpu_xid_errors_total{{gpu=3,uuid=gpu:{pci(3)},{labels}}}": 1}
+    a100.fake.remove("gpu.3.fail")
+    values.run(after=61)
+    bench.run()  # both let go before one connects anew
+    values.run()
+    bench.run()
+    a100.fake.event(3, XID, 79)
+    a100.fake.event(3, XID, 79)
+    assert counted() == {f"hw_gpu_xid_errors_total{{gpu=3,uuid={uuid(3)},{labels}}}": 2}
+    log.say(OFF_THE_BUS, bench.clock.monotonic())
+    assert counted() == {f"hw_gpu_xid_errors_total{{gpu=3,uuid={uuid(3)},{labels}}}": 2}
+    assert [event.device for event in errors(bench)] == [uuid(3)]
 
 
 def test_a_process_cannot_forge_an_xid(log: Log, bench: Bench) -> None:
