@@ -39,7 +39,8 @@ _COMPUTE_MODES = {0: "default", 2: "prohibited", 3: "exclusive process"}
 
 @dataclass(slots=True, eq=False)
 class Gpu:
-    """One GPU that NVML shows. `index` is the label that it got when it was first seen; `pci` as sysfs writes it."""
+    """One GPU that NVML shows. `index` is the label that it got when it was first seen; `pci` as sysfs writes it;
+    `mute_ticks` how often in a row no reading gave anything."""
 
     uuid: str
     index: str
@@ -52,6 +53,7 @@ class Gpu:
     trouble: str = ""
     is_stale: bool = False
     is_lost: bool = False
+    mute_ticks: int = 0
 
     @property
     def labels(self) -> tuple[str, str]:

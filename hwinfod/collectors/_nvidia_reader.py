@@ -34,6 +34,7 @@ from hwinfod.sources.nvml_errors import (
     INVALID_ARGUMENT,
     LIBRARY_NOT_FOUND,
     RESET_REQUIRED,
+    UNKNOWN,
     DeviceFailed,
     LibraryFailed,
     NotYet,
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("hwinfod.nvidia")
 
+_MOST_MUTE_TICKS = 3  # one may be in the middle of something
 _ABSENT = {
     DRIVER_NOT_LOADED: "the NVIDIA driver is not loaded",
     LIBRARY_NOT_FOUND: "no libnvidia-ml.so.1, though there is NVIDIA hardware or a driver; see nvidia.library_roots",
@@ -274,6 +276,7 @@ class Reader:
                     board = self._boards[gpu] = Board(session, gpu, self._collector.table)
                     self._tell_unsupported(board)
                 answers = board.values.sample(self._skipper(gpu))
+                _judge_silence(gpu, answers)
                 changed = self._mig.sample(session, gpu) if gpu.mig_enabled else False
                 is_busy = board.values.is_busy
                 if board.has_gpm and self._gpm is not None and not self._profilers.running:
@@ -310,7 +313,7 @@ class Reader:
             gpu.is_stale = True
             return
         gpu.trouble = str(error)
-        gpu.is_lost = error.code != RESET_REQUIRED
+        gpu.is_lost = error.code not in (RESET_REQUIRED, UNKNOWN)
         log.error("GPU %s (%s): %s", gpu.index, gpu.uuid, error)
         self._host.events.add(
             EventKind.GPU_FAILED,
@@ -336,3 +339,11 @@ class Reader:
         if new:
             self._unsupported |= new
             log.info("this driver or GPU does not support %s", ", ".join(sorted(new)))
+
+
+def _judge_silence(gpu: Gpu, answers: bool) -> None:
+    """A driver that cannot reach a GPU may not call it lost, and answer each call with an unknown error. Raises
+    DeviceFailed."""
+    gpu.mute_ticks = 0 if answers else gpu.mute_ticks + 1
+    if gpu.mute_ticks >= _MOST_MUTE_TICKS:
+        raise DeviceFailed("every reading", UNKNOWN, f"no answer {gpu.mute_ticks} times in a row")

@@ -89,6 +89,38 @@ def test_one_that_sleeps_or_was_given_away_is_not_silent(machine: Machine) -> No
     assert bench.host.devices.current[SILENT].status is Status.PASSED_THROUGH
 
 
+def test_one_that_answers_nothing_any_more_has_failed_and_is_tried_again(machine: Machine) -> None:
+    """Its handle is good and each call an unknown error: it may be no more than the driver that is stuck."""
+    bench = machine.bench()
+    bench.run()
+    machine.fake.lose(1, 999)
+    bench.run()
+    assert bench.run()[of(1, "up")] == 0
+    assert failures(bench) == []
+    for _ in range(3):
+        values = bench.run()
+        assert [values[of(gpu, "up")] for gpu in range(3)] == [1, 0, 1]
+    text = "GPU 1 A100-SXM4-80GB: every reading: no answer 3 times in a row"
+    assert failures(bench) == [(Severity.CRITICAL, uuid(1), text)]
+    assert bench.host.devices.current[uuid(1)].status is Status.PRESENT
+    machine.fake.remove("gpu.1.fail")
+    bench.run(after=61)
+    assert bench.run()[of(1, "up")] == 1
+    assert len(failures(bench)) == 1
+
+
+def test_one_that_misses_a_tick_has_not_failed(machine: Machine) -> None:
+    bench = machine.bench()
+    bench.run()
+    for _ in range(3):
+        machine.fake.lose(1, 999)
+        bench.run()
+        assert bench.run()[of(1, "up")] == 0
+        machine.fake.remove("gpu.1.fail")
+        assert bench.run()[of(1, "up")] == 1
+    assert failures(bench) == []
+
+
 def test_without_a_driver_nobody_is_silent(machine: Machine) -> None:
     machine.fake.fail("nvmlInitWithFlags", 9)
     bench = machine.bench()
