@@ -11,7 +11,7 @@ import ctypes
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hwinfod.collectors._nvidia_inventory import list_handles
+from hwinfod.collectors._nvidia_inventory import find_functions, list_handles
 from hwinfod.core.event import Severity
 from hwinfod.core.runner import RESCAN_SECONDS
 from hwinfod.sources.nvml import Session
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hwinfod.core.collector import Collector
+    from hwinfod.core.device import Status
     from hwinfod.sources.nvml import Handle
 
 _XID = 0x8
@@ -69,6 +70,8 @@ class EventSet:
         self._session: Session | None = None
         self._set: Any = None
         self._uuids: dict[int, str] = {}
+        self._functions: dict[str, Status] | None = None
+        self._look_at = 0.0
         self._not_before = 0.0
         self._trouble: LibraryFailed | None = None
 
@@ -118,23 +121,42 @@ class EventSet:
             self._not_before = 0.0
             self._collector.host.hold.set_holding(self._collector.name, True)
         if self._set is None:
-            self._register(self._session)
+            self._create(self._session)
+        if self._set is not None:
+            self._follow(self._session)
         return self._session
 
-    def _register(self, session: Session) -> None:
-        """All GPUs that are awake. Raises LibraryFailed; a GPU or driver without events has none."""
+    def _create(self, session: Session) -> None:
+        """Raises LibraryFailed; a driver without events has none."""
         try:
             self._set = session.call("nvmlEventSetCreate")
         except LibraryFailed:
             raise
         except NvmlError:
             return
+
+    def _follow(self, session: Session) -> None:
+        """Registers all GPUs that are awake, and those that woke up since: the set takes more at any time, and one
+        made anew would lose what happens meanwhile. Raises LibraryFailed."""
+        now = self._collector.host.clock.monotonic()
+        if self._functions is not None and now < self._look_at:
+            return
+        self._look_at = now + RESCAN_SECONDS
+        before, self._functions = self._functions, find_functions(self._collector.roots)
+        if before != self._functions:
+            self._register(session)
+
+    def _register(self, session: Session) -> None:
+        """Those that are not in the set yet. Raises LibraryFailed; a GPU without events has none."""
         for _, handle in list_handles(session, self._collector.roots, _ignore):
+            if _address(handle) in self._uuids:
+                continue
             try:
-                self._uuids[_address(handle)] = session.text("nvmlDeviceGetUUID", handle)
+                uuid = session.text("nvmlDeviceGetUUID", handle)
                 types = session.call("nvmlDeviceGetSupportedEventTypes", handle) & _WANTED
                 if types:
                     session.call("nvmlDeviceRegisterEvents", handle, types, self._set)
+                self._uuids[_address(handle)] = uuid
             except LibraryFailed:
                 raise
             except NvmlError:
@@ -167,7 +189,7 @@ class EventSet:
         if self._set is not None and self._session is not None:
             with contextlib.suppress(NvmlError):
                 self._session.call("nvmlEventSetFree", self._set)
-        self._set = None
+        self._set = self._functions = None
         self._uuids.clear()
 
 

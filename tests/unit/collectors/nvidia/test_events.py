@@ -12,6 +12,7 @@ from hwinfod.collectors.nvidia import Nvidia
 from hwinfod.collectors.nvidia_events import NvidiaEvents
 from hwinfod.core.event import Event, EventKind, Severity
 from hwinfod.core.health import State
+from hwinfod.core.runner import RESCAN_SECONDS
 from tests.support.bench import Bench
 from tests.support.nvml import XID
 from tests.support.nvml_machine import Machine, of
@@ -76,6 +77,26 @@ def test_a_lost_gpu_leaves_the_set_and_the_others_stay(bench: Bench, a100: Machi
     bench.run()
     a100.fake.event(5, XID, 31)
     assert bench.run()[of(5, "xid_errors_total", xid="31", **{"class": "application"})] == 1
+
+
+def test_a_gpu_that_wakes_up_joins_the_set(a100: Machine) -> None:
+    """And nothing of the others is lost by that."""
+    a100.sleep(4)
+    bench = a100.bench(NvidiaEvents)
+    bench.run()
+    a100.fake.event(4, XID, 31)
+    assert bench.run(after=RESCAN_SECONDS) == {}
+    a100.sleep(4, asleep=False)
+    a100.fake.record()
+    a100.fake.event(5, XID, 31)
+    bench.run(after=RESCAN_SECONDS)
+    a100.fake.event(4, XID, 31)
+    values = bench.run()
+    for gpu in (4, 5):
+        assert values[f"hw_gpu_xid_errors_total{{gpu=,uuid={uuid(gpu)},xid=31,class=application}}"] == 1
+    calls = a100.fake.calls()
+    assert [gpu for name, gpu in calls if name == "nvmlDeviceRegisterEvents"] == [4]
+    assert "nvmlEventSetFree" not in {name for name, _ in calls}
 
 
 def test_without_a_driver_it_stays_quiet(a100: Machine) -> None:
