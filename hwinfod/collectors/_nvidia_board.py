@@ -20,15 +20,17 @@ if TYPE_CHECKING:
 
 
 class Board:
-    """One GPU: its values every second, its links and what changes seldom every few seconds."""
+    """One GPU: its values every second, its links and what changes seldom every few seconds. `links_up`: which links
+    ever were up, in this session or before."""
 
-    def __init__(self, session: Session, gpu: Gpu, table: Table) -> None:
+    def __init__(self, session: Session, gpu: Gpu, table: Table, links_up: set[int]) -> None:
         """Tries what the GPU has. Raises DeviceFailed and LibraryFailed."""
         self.gpu = gpu
         self.has_gpm = has_gpm(session, gpu.handle)
         self.values = GpuReader(session, gpu.handle, table, gpu.labels, CALLS, FIELDS)
         self.unsupported = set(self.values.unsupported)
         self._session = session
+        self._links_up = links_up
         self._links: Links | None = None
         self._seldom: GpuReader | None = None
 
@@ -40,7 +42,7 @@ class Board:
                 self.unsupported |= self._seldom.unsupported
             self._seldom.sample(skip)
             if self._links is None:
-                self._links = Links(self._session, self.gpu.handle, table, self.gpu.labels)
+                self._links = Links(self._session, self.gpu, table, self._links_up)
             self._links.sample()
         except (DeviceFailed, LibraryFailed):
             raise

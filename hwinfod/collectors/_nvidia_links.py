@@ -6,40 +6,39 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hwinfod.collectors import _nvidia_families as families
+from hwinfod.collectors._gpu_peers import SWITCH, parse_peers
+from hwinfod.collectors._nvidia_peers import count_links
 from hwinfod.collectors._nvidia_readings import LINK_ERRORS, kibibytes
-from hwinfod.sources.nvml_fields import FieldReader, find_fields
+from hwinfod.sources.nvml_fields import find_fields
 
 if TYPE_CHECKING:
+    from hwinfod.collectors._nvidia_inventory import Gpu
     from hwinfod.core.codec import Value
     from hwinfod.core.table import Column, Group, Table
-    from hwinfod.sources.nvml import Handle, Session
+    from hwinfod.sources.nvml import Session
 
-_COUNT, _STATE, _TRANSMIT, _RECEIVE = 91, 165, 138, 139
-_MOST_LINKS = 36  # nvml.h NVML_NVLINK_MAX_LINKS is 18 up to generation 5, 36 from then on
+_STATE, _TRANSMIT, _RECEIVE = 165, 138, 139
 _STATES = ("up", "down", "unused")
 
 
-def count_links(session: Session, handle: Handle) -> int:
-    """How many the board has, whether they lead anywhere or not. Raises NvmlError."""
-    ((_, count),) = FieldReader(session, handle, [(_COUNT, 0)]).read_all()
-    return min(int(count or 0), _MOST_LINKS)
-
-
 class Links:
-    """The links of one GPU. A link that was never up leads nowhere, as on a board without a bridge: unused, not
-    down."""
+    """The links of one GPU. Where there are switches, all lead to them, and one that is not up is down. Elsewhere one
+    that was never up leads nowhere, as on a board without a bridge: unused, not down. So are all that a GPU cut into
+    MIG instances has no use for: instances do not reach other GPUs. Source: MIG User Guide, no GPU-to-GPU P2P."""
 
-    def __init__(self, session: Session, handle: Handle, table: Table, labels: tuple[str, str]) -> None:
-        """Raises NvmlError."""
+    def __init__(self, session: Session, gpu: Gpu, table: Table, were_up: set[int]) -> None:
+        """`were_up`: the links that ever were, which is kept longer than this object. Raises NvmlError."""
         self._session = session
-        self._handle = handle
+        self._handle = handle = gpu.handle
         self.count = count_links(session, handle)
         wanted = [(id_, n) for n in range(self.count) for id_ in (_STATE, _RECEIVE, _TRANSMIT, *LINK_ERRORS.values())]
         self._reader = find_fields(session, handle, wanted) if wanted else None
-        self._were_up: set[int] = set()
+        self._were_up = were_up
         self._has_fabric = session.fabric_state(handle) is not None
+        self._has_switches = self._has_fabric or SWITCH in parse_peers(gpu.facts["nvlink_peers"])
+        self._is_cut = gpu.mig_enabled
         self._errors = [name for name, id_ in LINK_ERRORS.items() if id_ in self._ids()]
-        self._group = self._bind(table, labels)
+        self._group = self._bind(table, gpu.labels)
 
     def sample(self) -> None:
         """Fills the row. Raises NvmlError."""
@@ -61,8 +60,9 @@ class Links:
         states = {link: values.get((_STATE, link)) for link in range(self.count)}
         up = {link for link, state in states.items() if state == 1}
         self._were_up |= up
-        told = {link for link, state in states.items() if state is not None}
-        counts: list[Value] = [len(up), len(told & self._were_up - up), len(told - self._were_up)]
+        idle = {link for link, state in states.items() if state is not None} - up
+        down = set() if self._is_cut else idle if self._has_switches else idle & self._were_up
+        counts: list[Value] = [len(up), len(down), len(idle - down)]
         for name in self._errors:
             of_links = [value for (id_, _), value in values.items() if id_ == LINK_ERRORS[name] and value is not None]
             counts.append(sum(of_links) if of_links else None)

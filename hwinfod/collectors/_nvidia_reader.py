@@ -68,6 +68,7 @@ class Reader:
         self._places = places
         self._host = host = collector.host
         self._boards: dict[Gpu, Board] = {}
+        self._links_up: dict[str, set[int]] = {}
         self._gpm: Gpm | None = None
         self._profilers = Profilers(host.roots)
         self._mig = Mig(collector.table)
@@ -273,7 +274,8 @@ class Reader:
             try:
                 board = self._boards.get(gpu)
                 if board is None:
-                    board = self._boards[gpu] = Board(session, gpu, self._collector.table)
+                    links_up = self._links_up.setdefault(gpu.uuid, set())
+                    board = self._boards[gpu] = Board(session, gpu, self._collector.table, links_up)
                     self._tell_unsupported(board)
                 answers = board.values.sample(self._skipper(gpu))
                 _judge_silence(gpu, answers)

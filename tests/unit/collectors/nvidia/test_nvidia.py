@@ -189,20 +189,6 @@ def test_gpm_is_left_to_a_profiler(h100: Machine) -> None:
     assert bench.run()[of(0, "sm_active_ratio")] == 0.815
 
 
-def test_links_that_were_never_up_are_not_down(h100: Machine) -> None:
-    h100.fake.update({"gpu.1.field.165.17": "1:0", "gpu.0.field.161.3": "3:500"})
-    bench = h100.bench()
-    bench.run()
-    values = bench.run("links")
-    assert [values[of(1, "nvlinks", state=state)] for state in ("up", "down", "unused")] == [17, 0, 1]
-    assert values[of(0, "nvlink_errors_total", error="replay")] == sum(range(18)) - 3 + 500
-    assert values[of(0, "nvlink_link_receive_bytes_total", link="5")] == 200 * 1024
-    assert values[of(0, "fabric_state")] == 3
-    h100.fake.set("gpu.1.field.165.4", "1:0")
-    values = bench.run("links")
-    assert [values[of(1, "nvlinks", state=state)] for state in ("up", "down", "unused")] == [16, 1, 1]
-
-
 def test_a_geforce_lacks_half_and_says_so_once(start: Start, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     bench = start(profiles.geforce()).bench()
