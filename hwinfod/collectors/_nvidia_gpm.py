@@ -54,7 +54,7 @@ class Gpm:
     def __init__(self, session: Session, table: Table) -> None:
         self._session = session
         self._readers: dict[tuple[str, int | None], GpmReader] = {}
-        self._used: set[tuple[str, int | None]] = set()
+        self._values: dict[tuple[str, int | None], list[Value]] = {}
         self._boards = Groups(table, _board_columns)
         self._instances = Groups(table, lambda key: [(families.MIG_SM_ACTIVE, tuple(key.split("\0")))])
 
@@ -76,9 +76,9 @@ class Gpm:
         """After each tick: what was not sampled is gone."""
         self._boards.sweep()
         self._instances.sweep()
-        for key in self._readers.keys() - self._used:
+        for key in self._readers.keys() - self._values.keys():
             self._readers.pop(key).close()
-        self._used.clear()
+        self._values.clear()
 
     def close(self) -> None:
         """Gives readers and columns up: the next session has its own."""
@@ -89,12 +89,17 @@ class Gpm:
         self._readers.clear()
 
     def _read(self, gpu: Gpu, instance: int | None, metrics: tuple[int, ...]) -> list[Value]:
+        """Once a tick: compute instances share what their GPU instance does, and samples must be 100 ms apart."""
         key = (gpu.uuid, instance)
-        self._used.add(key)
+        if key not in self._values:
+            self._values[key] = self._measure(key, gpu, metrics)
+        return self._values[key]
+
+    def _measure(self, key: tuple[str, int | None], gpu: Gpu, metrics: tuple[int, ...]) -> list[Value]:
         try:
             reader = self._readers.get(key)
             if reader is None:
-                reader = self._readers[key] = GpmReader(self._session, gpu.handle, metrics, instance)
+                reader = self._readers[key] = GpmReader(self._session, gpu.handle, metrics, key[1])
             return [None if value is None else _share(value) for value in reader.read()]
         except (DeviceFailed, LibraryFailed):
             raise

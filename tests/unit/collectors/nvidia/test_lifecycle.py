@@ -170,6 +170,19 @@ def test_gpm_is_left_to_whoever_profiles(h100: Machine, name: str) -> None:
     assert (of(0, "sm_active_ratio") in values, values[of(0, "utilization_ratio")]) == (False, 0.37)
 
 
+def test_gpm_samples_a_gpu_instance_once_a_tick(h100: Machine) -> None:
+    """However many compute instances share it: two samples must be 100 ms apart."""
+    first = {key: value for key, value in h100.fake.state.items() if key.startswith("gpu.2.mig.0.")}
+    h100.fake.update({key.replace("mig.0", "mig.1"): value for key, value in first.items()})
+    h100.fake.update({"gpu.2.mig.1.uuid": "MIG-second", "gpu.2.mig.1.ci": 1})
+    bench = h100.bench()
+    bench.run()
+    h100.fake.record()
+    values = bench.run()
+    assert h100.fake.calls().count(("nvmlGpmMigSampleGet", 2)) == 2, "the instance that is shared, and the other one"
+    assert [value for name, value in values.items() if "mig_sm_active" in name] == [0.5, 0.5, 0.52]
+
+
 def test_a_gpu_that_works_is_known_to_work(start: Start) -> None:
     """Its link is judged by that: what idles may save power."""
     machine = start(profiles.h100(4, mig=(2, 3)))
