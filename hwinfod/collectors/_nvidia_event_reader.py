@@ -12,7 +12,7 @@ from hwinfod.collectors._nvidia_event_set import EventSet
 from hwinfod.collectors._nvidia_inventory import ids_by_place, known_gpus
 from hwinfod.core.event import EventKind, Severity
 from hwinfod.core.table import Groups
-from hwinfod.errors import ParseError, ReadError
+from hwinfod.errors import Denied, Gone, ParseError, ReadError
 from hwinfod.sources.kmsg import KernelLog
 from hwinfod.sources.nvidia_xid import APPLICATION, HARDWARE, MARKS, classify, explain, parse_xid
 from hwinfod.sources.nvml_errors import LibraryFailed
@@ -38,6 +38,7 @@ class EventReader:
         self._host = collector.host
         self._set = EventSet(collector, places)
         self._began = self._host.clock.monotonic()
+        self._log_refused = ""
         self._log = self._open_log()
         self._by_log: dict[tuple[str, int], int] = {}
         self._by_nvml: dict[tuple[str, int], int] = {}
@@ -81,14 +82,21 @@ class EventReader:
             self._collector.skip("events of NVML", trouble)
 
     def _open_log(self) -> KernelLog | None:
-        """Reading it needs a right (CAP_SYSLOG) where kernel.dmesg_restrict is set, as on most hosts."""
+        """Reading it needs a right where kernel.dmesg_restrict is set, as on most hosts; a container may have none."""
         try:
             return KernelLog(self._host.roots.root("/dev/kmsg"), from_start=True)
-        except ReadError:
-            return None
+        except Gone:
+            pass
+        except Denied as error:
+            self._log_refused = f"{error}; CAP_SYSLOG allows it"
+        except ReadError as error:
+            self._log_refused = str(error)
+        return None
 
     def _read_log(self, gpus: dict[str, Device]) -> None:
         if self._log is None:
+            if self._log_refused:
+                self._collector.skip("kernel log", self._log_refused)
             return
         for record in self._log.read(MARKS):
             if not record.is_from_kernel:

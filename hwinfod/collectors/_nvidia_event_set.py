@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from hwinfod.sources.nvml_errors import (
     LibraryFailed,
     NotYet,
     NvmlError,
+    Unsupported,
 )
 
 if TYPE_CHECKING:
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from hwinfod.core.collector import Collector
     from hwinfod.core.device import Status
     from hwinfod.sources.nvml import Handle
+
+log = logging.getLogger("hwinfod.nvidia")
 
 _XID = 0x8
 _TYPES: dict[int, tuple[str, Severity | None]] = {
@@ -70,6 +74,8 @@ class EventSet:
         self._session: Session | None = None
         self._set: Any = None
         self._uuids: dict[int, str] = {}
+        self._refused: dict[str, str] = {}
+        self._lacking: set[str] = set()
         self._functions: dict[str, Status] | None = None
         self._look_at = 0.0
         self._not_before = 0.0
@@ -124,6 +130,8 @@ class EventSet:
             self._create(self._session)
         if self._set is not None:
             self._follow(self._session)
+        for thing, error in self._refused.items():
+            self._collector.skip(thing, error)
         return self._session
 
     def _create(self, session: Session) -> None:
@@ -132,8 +140,10 @@ class EventSet:
             self._set = session.call("nvmlEventSetCreate")
         except LibraryFailed:
             raise
-        except NvmlError:
-            return
+        except Unsupported as error:
+            self._tell_lack(error)
+        except NvmlError as error:
+            self._collector.skip("events", error)
 
     def _follow(self, session: Session) -> None:
         """Registers all GPUs that are awake, and those that woke up since: the set takes more at any time, and one
@@ -148,7 +158,8 @@ class EventSet:
 
     def _register(self, session: Session) -> None:
         """Those that are not in the set yet. Raises LibraryFailed; a GPU without events has none."""
-        for _, handle in list_handles(session, self._collector.roots, _ignore):
+        self._refused.clear()
+        for number, handle in list_handles(session, self._collector.roots, _ignore):
             if _address(handle) in self._uuids:
                 continue
             try:
@@ -159,8 +170,17 @@ class EventSet:
                 self._uuids[_address(handle)] = uuid
             except LibraryFailed:
                 raise
-            except NvmlError:
-                continue
+            except DeviceFailed:
+                continue  # the values' collector says so
+            except Unsupported as error:
+                self._tell_lack(error)
+            except NvmlError as error:
+                self._refused[f"events of GPU number {number}"] = str(error)
+
+    def _tell_lack(self, error: Unsupported) -> None:
+        if error.function not in self._lacking:
+            self._lacking.add(error.function)
+            log.info("this driver or GPU does not support %s: it tells no events", error.function)
 
     def _drain(self, session: Session) -> list[NvmlEvent]:
         events: list[NvmlEvent] = []
@@ -191,6 +211,7 @@ class EventSet:
                 self._session.call("nvmlEventSetFree", self._set)
         self._set = self._functions = None
         self._uuids.clear()
+        self._refused.clear()
 
 
 def _address(handle: Handle) -> int:

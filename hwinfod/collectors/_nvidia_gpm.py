@@ -13,6 +13,8 @@ from hwinfod.sources.nvml_errors import DeviceFailed, LibraryFailed, NvmlError
 from hwinfod.sources.nvml_gpm import GpmReader
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hwinfod.collectors._nvidia_inventory import Gpu
     from hwinfod.collectors._nvidia_mig import Instance
     from hwinfod.core.codec import Value
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from hwinfod.core.metric import Metric
     from hwinfod.core.table import Column, Table
     from hwinfod.sources.nvml import Session
+
+    Skip = Callable[[str, object], None]
 
 _SM_ACTIVE = 2
 _PIPES = {"integer": 4, "dfma": 6, "hmma": 7, "dmma": 8, "imma": 9, "fp64": 11, "fp32": 12, "fp16": 13}
@@ -58,16 +62,16 @@ class Gpm:
         self._boards = Groups(table, _board_columns)
         self._instances = Groups(table, lambda key: [(families.MIG_SM_ACTIVE, tuple(key.split("\0")))])
 
-    def sample(self, gpu: Gpu, instances: list[Instance]) -> bool:
+    def sample(self, gpu: Gpu, instances: list[Instance], skip: Skip) -> bool:
         """Fills the row; whether the multiprocessors work. Raises what a failed device or library raises."""
         if not gpu.mig_enabled:
-            values = self._read(gpu, None, tuple(_COLUMNS))
+            values = self._read(gpu, None, tuple(_COLUMNS), skip)
             self._boards.set("\0".join(gpu.labels), values)
             return (values[0] or 0) > BUSY_RATIO
         works = False
         for instance in instances:
             if instance.gpu_instance is not None:
-                values = self._read(gpu, instance.gpu_instance, (_SM_ACTIVE,))
+                values = self._read(gpu, instance.gpu_instance, (_SM_ACTIVE,), skip)
                 self._instances.set("\0".join(instance.labels(gpu)), values)
                 works |= (values[0] or 0) > BUSY_RATIO
         return works
@@ -88,14 +92,14 @@ class Gpm:
             reader.close()
         self._readers.clear()
 
-    def _read(self, gpu: Gpu, instance: int | None, metrics: tuple[int, ...]) -> list[Value]:
+    def _read(self, gpu: Gpu, instance: int | None, metrics: tuple[int, ...], skip: Skip) -> list[Value]:
         """Once a tick: compute instances share what their GPU instance does, and samples must be 100 ms apart."""
         key = (gpu.uuid, instance)
         if key not in self._values:
-            self._values[key] = self._measure(key, gpu, metrics)
+            self._values[key] = self._measure(key, gpu, metrics, skip)
         return self._values[key]
 
-    def _measure(self, key: tuple[str, int | None], gpu: Gpu, metrics: tuple[int, ...]) -> list[Value]:
+    def _measure(self, key: tuple[str, int | None], gpu: Gpu, metrics: tuple[int, ...], skip: Skip) -> list[Value]:
         try:
             reader = self._readers.get(key)
             if reader is None:
@@ -103,7 +107,8 @@ class Gpm:
             return [None if value is None else _share(value) for value in reader.read()]
         except (DeviceFailed, LibraryFailed):
             raise
-        except NvmlError:
+        except NvmlError as error:
+            skip("GPM", error)
             return [None] * len(metrics)
 
 

@@ -10,13 +10,18 @@ from hwinfod.collectors._nvidia_families import MIG_INFO, MIG_LIMIT, MIG_USAGE
 from hwinfod.collectors._nvidia_readings import MEMORY_V2, known
 from hwinfod.core.device import Device
 from hwinfod.core.table import Groups
-from hwinfod.sources.nvml_errors import DeviceFailed, LibraryFailed, NvmlError
+from hwinfod.sources.nvml_errors import INVALID_ARGUMENT, NOT_FOUND, DeviceFailed, LibraryFailed, NvmlError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hwinfod.collectors._nvidia_inventory import Gpu
     from hwinfod.core.table import Table
     from hwinfod.sources.nvml import Handle, Session
 
+    Skip = Callable[[str, object], None]
+
+_GONE = frozenset({INVALID_ARGUMENT, NOT_FOUND})
 KIND = "gpu partition"  # as of every vendor
 
 
@@ -54,10 +59,10 @@ class Mig:
     def forget(self) -> None:
         self._instances.clear()
 
-    def sample(self, session: Session, gpu: Gpu) -> bool:
+    def sample(self, session: Session, gpu: Gpu, skip: Skip) -> bool:
         """Fills the row; whether instances came or went. Raises DeviceFailed and LibraryFailed of the GPU."""
         before = self.of(gpu)
-        now = list_instances(session, gpu, {instance.uuid: instance for instance in before})
+        now = list_instances(session, gpu, {instance.uuid: instance for instance in before}, skip)
         if now:
             self._instances[gpu.uuid] = now
         else:
@@ -67,8 +72,9 @@ class Mig:
                 memory = session.call("nvmlDeviceGetMemoryInfo", instance.handle, MEMORY_V2)
             except LibraryFailed:
                 raise
-            except NvmlError:
-                continue  # destroyed since the line above
+            except NvmlError as error:
+                _note(skip, error.function, error)
+                continue
             self._groups.set("\0".join(instance.labels(gpu)), [known(memory.used), known(memory.total)])
         return [instance.uuid for instance in before] != [instance.uuid for instance in now]
 
@@ -76,12 +82,12 @@ class Mig:
         self._groups.sweep()
 
 
-def list_instances(session: Session, gpu: Gpu, known_before: dict[str, Instance]) -> list[Instance]:
-    """The enumeration has holes: one that is not found is not the end."""
+def list_instances(session: Session, gpu: Gpu, known_before: dict[str, Instance], skip: Skip) -> list[Instance]:
+    """The enumeration has holes: one that is not found is not the end. Raises DeviceFailed and LibraryFailed."""
     if not gpu.mig_enabled:
         return []
     found = []
-    for number in range(session.optional("nvmlDeviceGetMaxMigDeviceCount", gpu.handle) or 0):
+    for number in range(_count(session, gpu, skip)):
         try:
             handle = session.call("nvmlDeviceGetMigDeviceHandleByIndex", gpu.handle, number)
             uuid = session.text("nvmlDeviceGetUUID", handle)
@@ -89,9 +95,26 @@ def list_instances(session: Session, gpu: Gpu, known_before: dict[str, Instance]
             found.append(_read(session, handle, uuid, number) if before is None else _moved(before, number, handle))
         except (DeviceFailed, LibraryFailed):
             raise
-        except NvmlError:
-            continue
+        except NvmlError as error:
+            _note(skip, "MIG", error)
     return found
+
+
+def _count(session: Session, gpu: Gpu, skip: Skip) -> int:
+    """How many instances there could be."""
+    try:
+        return int(session.call("nvmlDeviceGetMaxMigDeviceCount", gpu.handle))
+    except (DeviceFailed, LibraryFailed):
+        raise
+    except NvmlError as error:
+        _note(skip, "MIG", error)
+        return 0
+
+
+def _note(skip: Skip, thing: str, error: NvmlError) -> None:
+    """Instances may be destroyed at any time; whatever else is in the way of seeing them is said."""
+    if error.code not in _GONE:
+        skip(thing, error)
 
 
 def _moved(instance: Instance, number: int, handle: Handle) -> Instance:

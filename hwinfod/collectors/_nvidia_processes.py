@@ -15,7 +15,7 @@ from hwinfod.core.holding import Batch, Holding
 from hwinfod.core.table import Groups
 from hwinfod.errors import HwinfodError
 from hwinfod.sources.files import read_file
-from hwinfod.sources.nvml_errors import DeviceFailed, LibraryFailed, NvmlError, Unsupported
+from hwinfod.sources.nvml_errors import FUNCTION_NOT_FOUND, DeviceFailed, LibraryFailed, NvmlError, Unsupported
 from hwinfod.sources.process import parse_stat
 
 if TYPE_CHECKING:
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     Skip = Callable[[str, object], None]
 
 _LISTS = {
-    "compute": "nvmlDeviceGetComputeRunningProcesses_v3",
-    "graphics": "nvmlDeviceGetGraphicsRunningProcesses_v3",
-    "mps client": "nvmlDeviceGetMPSComputeRunningProcesses_v3",
+    "compute": "nvmlDeviceGetComputeRunningProcesses",
+    "graphics": "nvmlDeviceGetGraphicsRunningProcesses",
+    "mps client": "nvmlDeviceGetMPSComputeRunningProcesses",
 }
 _ALWAYS_THERE = "compute"
 _SHARED = "mps server (shared)"  # what it holds is for all of its clients
@@ -52,9 +52,10 @@ class _Use:
 
 
 class Processes:
-    """Publishes one batch a GPU."""
+    """Publishes one batch a GPU. `unsupported`: the lists that a driver or GPU lacks, and that it may lack."""
 
     def __init__(self, host: Host, table: Table) -> None:
+        self.unsupported: set[str] = set()
         self._host = host
         self._published: set[str] = set()
         self._seen_us: dict[str, int] = {}
@@ -71,8 +72,6 @@ class Processes:
                 totals = _totals(session, gpu)
             except LibraryFailed:
                 raise
-            except Unsupported:
-                continue
             except NvmlError as error:
                 tell(error.function, error)
                 continue
@@ -95,12 +94,32 @@ class Processes:
         if gpu.mig_enabled:
             uses: dict[int, _Use] = {}
             for instance in instances:
-                part = _running(session, instance.handle)
+                part = self._running(session, instance.handle)
                 for pid, use in part.items():
                     _add(uses.setdefault(pid, _Use()), use, f"partition_{instance.number}_memory_bytes")
             return uses
-        uses = _running(session, gpu.handle)
+        uses = self._running(session, gpu.handle)
         self._add_shares(session, gpu, uses, skip)
+        return uses
+
+    def _running(self, session: Session, handle: Handle) -> dict[int, _Use]:
+        """Raises NvmlError; a GPU or driver may lack any list but the first."""
+        uses: dict[int, _Use] = {}
+        for role, function in _LISTS.items():
+            try:
+                running = _list(session, function, handle)
+            except Unsupported as error:
+                if role == _ALWAYS_THERE:
+                    raise
+                self.unsupported.add(error.function)
+                continue
+            for process in running:
+                if not process.pid:
+                    continue  # in another PID namespace
+                use = uses.setdefault(int(process.pid), _Use())
+                use.roles[role] = None
+                if process.usedGpuMemory is not None:
+                    use.amounts["memory_bytes"] = max(use.amounts.get("memory_bytes", 0), int(process.usedGpuMemory))
         return uses
 
     def _add_shares(self, session: Session, gpu: Gpu, uses: dict[int, _Use], skip: Skip) -> None:
@@ -146,24 +165,15 @@ def _prefixed(skip: Skip, gpu: Gpu) -> Skip:
     return lambda call, error: skip(f"GPU {gpu.index} {call}", error)
 
 
-def _running(session: Session, handle: Handle) -> dict[int, _Use]:
-    """Raises NvmlError; a GPU or driver may lack any list but the first."""
-    uses: dict[int, _Use] = {}
-    for role, function in _LISTS.items():
-        try:
-            running = session.call(function, handle)
-        except Unsupported:
-            if role == _ALWAYS_THERE:
-                raise
-            continue
-        for process in running:
-            if not process.pid:
-                continue  # in another PID namespace
-            use = uses.setdefault(int(process.pid), _Use())
-            use.roles[role] = None
-            if process.usedGpuMemory is not None:
-                use.amounts["memory_bytes"] = max(use.amounts.get("memory_bytes", 0), int(process.usedGpuMemory))
-    return uses
+def _list(session: Session, function: str, handle: Handle) -> list[Any]:
+    """Of older drivers the version before, whose records are the same. Raises NvmlError. Source: nvml.h,
+    nvmlProcessInfo_v2_t, of both."""
+    try:
+        return list(session.call(f"{function}_v3", handle))
+    except Unsupported as error:
+        if error.code != FUNCTION_NOT_FOUND:
+            raise
+    return list(session.call(f"{function}_v2", handle))
 
 
 def _add(whole: _Use, part: _Use, name: str) -> None:

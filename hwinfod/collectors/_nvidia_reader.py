@@ -116,7 +116,7 @@ class Reader:
                     continue
                 try:
                     board.sample_links(self._collector.tables["links"], self._skipper(gpu))
-                    self._tell_unsupported(board)
+                    self._tell_unsupported(board.unsupported)
                 except DeviceFailed as error:
                     self._fail(gpu, error)
 
@@ -127,6 +127,7 @@ class Reader:
         with self._connection():
             awake = [(gpu, self._mig.of(gpu)) for gpu in self._boards if not is_suspended(gpu)]
             self._processes.scan(self.session, awake, self._collector.skip)
+            self._tell_unsupported(self._processes.unsupported)
 
     def follow(self) -> None:
         """What changes seldom: GPUs that came, went, fell asleep or were given away, profilers, MIG modes."""
@@ -209,7 +210,7 @@ class Reader:
         self.gpus = find_gpus(session, self._host, known_gpus(self._host), self._leave_out)
         for gpu in self.gpus:
             with contextlib.suppress(DeviceFailed):
-                self._mig.sample(session, gpu)
+                self._mig.sample(session, gpu, self._skipper(gpu))
         self.report()
         if self.lost or self._left_out:
             self._retry.plan()
@@ -276,13 +277,13 @@ class Reader:
                 if board is None:
                     links_up = self._links_up.setdefault(gpu.uuid, set())
                     board = self._boards[gpu] = Board(session, gpu, self._collector.table, links_up)
-                    self._tell_unsupported(board)
+                    self._tell_unsupported(board.unsupported)
                 answers = board.values.sample(self._skipper(gpu))
                 _judge_silence(gpu, answers)
-                changed = self._mig.sample(session, gpu) if gpu.mig_enabled else False
+                changed = self._mig.sample(session, gpu, self._skipper(gpu)) if gpu.mig_enabled else False
                 is_busy = board.values.is_busy
                 if board.has_gpm and self._gpm is not None and not self._profilers.running:
-                    is_busy |= self._gpm.sample(gpu, self._mig.of(gpu))
+                    is_busy |= self._gpm.sample(gpu, self._mig.of(gpu), self._skipper(gpu))
                 if gpu.is_unified:
                     self._sample_unified(key)
                 if is_busy:
@@ -336,8 +337,8 @@ class Reader:
                 attributes={"gpu": device.facts["gpu"], "pci": device.facts["pci"]},
             )  # fmt: skip
 
-    def _tell_unsupported(self, board: Board) -> None:
-        new = board.unsupported - self._unsupported
+    def _tell_unsupported(self, functions: set[str]) -> None:
+        new = functions - self._unsupported
         if new:
             self._unsupported |= new
             log.info("this driver or GPU does not support %s", ", ".join(sorted(new)))

@@ -85,7 +85,9 @@ def test_a_gpu_that_cannot_be_asked_for_events_costs_its_own(events: Trial) -> N
             events.start_anew()
             events.plant(function, codes)
             assert told(events) == {gpu: int(gpu not in codes) for gpu in GPUS}, f"{function} {codes}"
-            assert events.lines == [], f"{function} {codes}"
+            events.run("sample")
+            refused = set(codes.values()).isdisjoint(OF_DEVICE)  # of a lost one the values' collector says so
+            assert len(events.lines) <= (len(codes) if refused else 0), f"{function} {codes}: {events.lines}"
             events.machine.fake.mend()
 
 

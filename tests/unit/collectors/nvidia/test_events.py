@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
 from __future__ import annotations
 
+import errno
 import fcntl
+import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,12 +15,16 @@ from hwinfod.collectors.nvidia_events import NvidiaEvents
 from hwinfod.core.event import Event, EventKind, Severity
 from hwinfod.core.health import State
 from hwinfod.core.runner import RESCAN_SECONDS
+from hwinfod.errors import Denied
+from tests.support import nvml_profiles as profiles
 from tests.support.bench import Bench
 from tests.support.nvml import XID
 from tests.support.nvml_machine import Machine, of
 from tests.support.nvml_profiles import pci, uuid
 
 pytestmark = pytest.mark.tier("compiler")
+
+Start = Callable[..., Machine]
 
 
 @pytest.fixture
@@ -97,6 +103,45 @@ def test_a_gpu_that_wakes_up_joins_the_set(a100: Machine) -> None:
     calls = a100.fake.calls()
     assert [gpu for name, gpu in calls if name == "nvmlDeviceRegisterEvents"] == [4]
     assert "nvmlEventSetFree" not in {name for name, _ in calls}
+
+
+def test_events_that_are_refused_are_noted(a100: Machine) -> None:
+    a100.fake.fail("nvmlDeviceRegisterEvents", 4, gpu=3)
+    bench = a100.bench(NvidiaEvents)
+    for _ in range(2):
+        bench.run()
+        assert bench.skipped == {"events of GPU number 3": "nvmlDeviceRegisterEvents: no permission"}
+    a100.fake.mend()
+    a100.sleep(4)  # a reason to look anew
+    bench.run(after=RESCAN_SECONDS)
+    assert bench.skipped == {}
+    bench.runner.close()
+    a100.fake.fail("nvmlEventSetCreate", 4)
+    bench = a100.bench(NvidiaEvents)
+    for _ in range(2):
+        bench.run()
+        assert bench.skipped == {"events": "nvmlEventSetCreate: no permission"}
+
+
+def test_a_board_without_events_says_so_once(start: Start, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    bench = start(profiles.gb10()).bench(NvidiaEvents)
+    for _ in range(3):
+        bench.run(after=RESCAN_SECONDS)
+    assert bench.skipped == {}
+    said = [message for message in caplog.messages if "support" in message]
+    assert said == ["this driver or GPU does not support nvmlDeviceGetSupportedEventTypes: it tells no events"]
+
+
+def test_a_log_that_may_not_be_read_is_noted(a100: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: str, *, from_start: bool) -> None:
+        raise Denied(path, errno.EPERM)
+
+    monkeypatch.setattr("hwinfod.collectors._nvidia_event_reader.KernelLog", refuse)
+    bench = a100.bench(NvidiaEvents)
+    for _ in range(2):
+        bench.run()
+        assert bench.skipped["kernel log"].endswith("/dev/kmsg: Operation not permitted; CAP_SYSLOG allows it")
 
 
 def test_without_a_driver_it_stays_quiet(a100: Machine) -> None:

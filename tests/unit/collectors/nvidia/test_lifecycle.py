@@ -170,6 +170,22 @@ def test_gpm_is_left_to_whoever_profiles(h100: Machine, name: str) -> None:
     assert (of(0, "sm_active_ratio") in values, values[of(0, "utilization_ratio")]) == (False, 0.37)
 
 
+@pytest.mark.parametrize(("function", "skipped"), [
+    ("nvmlGpmSampleGet", [f"GPU {gpu} GPM" for gpu in GPUS if gpu != 2]),
+    ("nvmlGpmMigSampleGet", ["GPU 2 GPM"]),
+    ("nvmlDeviceGetMaxMigDeviceCount", ["GPU 2 MIG"]),
+    ("nvmlDeviceGetMigDeviceHandleByIndex", ["GPU 2 MIG"]),
+    ("nvmlDeviceGetAttributes_v2", ["GPU 2 MIG"]),
+])  # fmt: skip
+def test_what_is_refused_is_noted(h100: Machine, function: str, skipped: list[str]) -> None:
+    h100.fake.fail(function, 4)
+    bench = h100.bench()
+    reason = f"{function.removesuffix('_v2')}: no permission"
+    for _ in range(2):
+        bench.run()
+        assert bench.skipped == dict.fromkeys(skipped, reason)
+
+
 def test_gpm_samples_a_gpu_instance_once_a_tick(h100: Machine) -> None:
     """However many compute instances share it: two samples must be 100 ms apart."""
     first = {key: value for key, value in h100.fake.state.items() if key.startswith("gpu.2.mig.0.")}

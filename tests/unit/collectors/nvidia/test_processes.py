@@ -3,14 +3,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
+from tests.support import nvml_profiles as profiles
 from tests.support.bench import Bench
 from tests.support.nvml_machine import Machine, of
 from tests.support.nvml_profiles import GIB, uuid
 from tests.support.sysfs import put
 
 pytestmark = pytest.mark.tier("compiler")
+
+Start = Callable[..., Machine]
 
 STAT = "100 (python) S 1 100 100 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 4711 0 0" + " 0" * 28
 
@@ -51,6 +56,34 @@ def test_garbage_shares_are_no_shares(a100: Machine) -> None:
     a100.fake.samples(0, [(100, now + 3, 4_000_000_000, 0, 0, 0)])
     bench.run("processes")
     assert bench.host.holdings.current[uuid(0)].holdings[0].amounts == {"memory_bytes": GIB}, "and no share of 0"
+
+
+LISTS = [f"nvmlDeviceGet{kind}RunningProcesses" for kind in ("Compute", "Graphics", "MPSCompute")]
+
+
+def test_an_older_driver_has_the_version_before(start: Start, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    machine = start(profiles.a100(1), without=[f"{name}_v3" for name in LISTS] + [f"{LISTS[2]}_v2"])
+    machine.fake.processes(0, "compute", [(100, GIB)])
+    machine.fake.processes(0, "graphics", [(200, 2 * GIB)])
+    bench = machine.bench()
+    bench.run()
+    for _ in range(2):
+        bench.run("processes")
+    held = {holding.pid: holding.amounts["memory_bytes"] for holding in bench.host.holdings.current[uuid(0)].holdings}
+    assert held == {100: GIB, 200: 2 * GIB}
+    said = [message for message in caplog.messages if "Processes" in message]
+    assert said == [f"this driver or GPU does not support {LISTS[2]}_v2"]
+
+
+def test_a_driver_that_tells_no_processes_is_noted(a100: Machine) -> None:
+    a100.fake.fail(f"{LISTS[0]}_v3", 3, gpu=0)
+    bench = a100.bench()
+    bench.run()
+    bench.run("processes")
+    assert bench.skipped == {f"GPU 0 {LISTS[0]}_v3": f"{LISTS[0]}_v3: not supported"}
+    assert uuid(0) not in bench.host.holdings.current
+    assert uuid(1) in bench.host.holdings.current
 
 
 def utilization(bench: Bench) -> float | None:
