@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hwinfod.collectors._nvidia_gpu import GpuReader
 from hwinfod.collectors._nvidia_links import Links
-from hwinfod.collectors._nvidia_readings import CALLS, FIELDS, SELDOM
+from hwinfod.collectors._nvidia_readings import CALLS, FIELDS, SELDOM, SELDOM_FIELDS
 from hwinfod.sources.nvml_errors import DeviceFailed, LibraryFailed, NvmlError
 from hwinfod.sources.nvml_gpm import has_gpm
 
@@ -38,7 +38,7 @@ class Board:
         """Raises DeviceFailed and LibraryFailed."""
         try:
             if self._seldom is None:
-                self._seldom = GpuReader(self._session, self.gpu.handle, table, self.gpu.labels, SELDOM)
+                self._seldom = GpuReader(self._session, self.gpu.handle, table, self.gpu.labels, SELDOM, SELDOM_FIELDS)
                 self.unsupported |= self._seldom.unsupported
             self._seldom.sample(skip)
             if self._links is None:

@@ -40,6 +40,21 @@ PIPE_ACTIVE = gauge(
     detailed=True,
 )
 
+MARGIN = gauge(
+    "hw_gpu_temperature_margin_celsius",
+    "By how much the GPU may get warmer before it slows down, as the driver of Ada and later boards tells it.",
+    "NVML nvmlDeviceGetMarginTemperature",
+    unit="celsius",
+    detailed=True,
+)
+MARGIN_LIMIT = gauge(
+    "hw_gpu_temperature_margin_limit_celsius",
+    "Margins (hw_gpu_temperature_margin_celsius) below which the GPU slows down or shuts down.",
+    f"{_FI}_TEMPERATURE_SHUTDOWN_TLIMIT, _SLOWDOWN_, _MEM_MAX_, _GPU_MAX_ (193 to 196)",
+    unit="celsius",
+    labels=("limit",),
+    detailed=True,
+)
 ROW_REMAP = gauge(
     "hw_gpu_row_remap",
     "Whether a remapping of memory rows waits for a reset (pending) or could not be done (failed).",
@@ -89,21 +104,22 @@ NVLINKS = gauge(
 )
 NVLINK_RECEIVE = counter(
     "hw_gpu_nvlink_receive_bytes_total",
-    "Data that came over all NVLinks, without the links' own overhead.",
-    f"{_FI}_NVLINK_THROUGHPUT_DATA_RX (139)",
+    "Data that came over all NVLinks, without the links' own overhead up to NVLink 4.",
+    f"{_FI}_NVLINK_THROUGHPUT_DATA_RX (139), NVLink 5: _COUNT_RCV_BYTES (204)",
     unit="bytes",
     detailed=True,
 )
 NVLINK_TRANSMIT = counter(
     "hw_gpu_nvlink_transmit_bytes_total",
-    "Data sent over all NVLinks, without the links' own overhead.",
-    f"{_FI}_NVLINK_THROUGHPUT_DATA_TX (138)",
+    "Data sent over all NVLinks, without the links' own overhead up to NVLink 4.",
+    f"{_FI}_NVLINK_THROUGHPUT_DATA_TX (138), NVLink 5: _COUNT_XMIT_BYTES (202)",
     unit="bytes",
     detailed=True,
 )
 NVLINK_ERRORS = counter(
     "hw_gpu_nvlink_errors_total",
-    "Errors on all NVLinks: transfers replayed, links recovered, checksums that were wrong.",
+    "Errors on all NVLinks: transfers replayed, links recovered, checksums that were wrong; link_recovery is the sum of"
+    " those that succeeded and failed.",
     f"{_FI}_NVLINK_ERROR_DL_REPLAY, _RECOVERY, _CRC (161 to 163), NVLink 5: _COUNT_* (206 to 215)",
     labels=("error",),
 )
@@ -117,7 +133,7 @@ LINK_UP = gauge(
 LINK_RECEIVE = counter(
     "hw_gpu_nvlink_link_receive_bytes_total",
     "Data that came over one NVLink.",
-    f"{_FI}_NVLINK_THROUGHPUT_DATA_RX (139), of one link",
+    f"{_FI}_NVLINK_THROUGHPUT_DATA_RX (139), NVLink 5: _COUNT_RCV_BYTES (204), of one link",
     unit="bytes",
     labels=("link",),
     detailed=True,
@@ -125,7 +141,7 @@ LINK_RECEIVE = counter(
 LINK_TRANSMIT = counter(
     "hw_gpu_nvlink_link_transmit_bytes_total",
     "Data sent over one NVLink.",
-    f"{_FI}_NVLINK_THROUGHPUT_DATA_TX (138), of one link",
+    f"{_FI}_NVLINK_THROUGHPUT_DATA_TX (138), NVLink 5: _COUNT_XMIT_BYTES (202), of one link",
     unit="bytes",
     labels=("link",),
     detailed=True,
@@ -133,7 +149,7 @@ LINK_TRANSMIT = counter(
 LINK_ERRORS = counter(
     "hw_gpu_nvlink_link_errors_total",
     "Errors on one NVLink.",
-    f"{_FI}_NVLINK_ERROR_DL_REPLAY, _RECOVERY, _CRC (161 to 163)",
+    NVLINK_ERRORS.source,
     labels=("link", "error"),
     detailed=True,
 )

@@ -37,7 +37,8 @@ class GpuReader:
         self._handle = handle
         self._labels = labels
         wanted = {(field.id, field.scope): field for field in fields}
-        self._reader = find_fields(session, handle, list(wanted))
+        found = find_fields(session, handle, list(wanted))
+        self._reader = found.first_of_each(lambda key: (wanted[key].metric, wanted[key].labels))
         self._fields = [wanted[key] for key in self._reader.fields]
         given = {(field.metric, field.labels) for field in self._fields}
         answered = [call for call in calls if self._has(call, given)]

@@ -16,8 +16,11 @@ if TYPE_CHECKING:
     from hwinfod.core.codec import Value
     from hwinfod.core.table import Column, Group, Table
     from hwinfod.sources.nvml import Session
+    from hwinfod.sources.nvml_fields import FieldReader
 
-_STATE, _TRANSMIT, _RECEIVE = 165, 138, 139
+_STATE = 165
+_TRAFFIC = {139: families.LINK_RECEIVE, 138: families.LINK_TRANSMIT}  # KiB
+_TRAFFIC_5 = {204: families.LINK_RECEIVE, 202: families.LINK_TRANSMIT}  # bytes, from NVLink 5 on
 _STATES = ("up", "down", "unused")
 
 
@@ -31,8 +34,12 @@ class Links:
         self._session = session
         self._handle = handle = gpu.handle
         self.count = count_links(session, handle)
-        wanted = [(id_, n) for n in range(self.count) for id_ in (_STATE, _RECEIVE, _TRANSMIT, *LINK_ERRORS.values())]
-        self._reader = find_fields(session, handle, wanted) if wanted else None
+        ids = (_STATE, *_TRAFFIC, *_TRAFFIC_5, *LINK_ERRORS.values())
+        wanted = [(id_, link) for link in range(self.count) for id_ in ids]
+        self._reader: FieldReader | None = None
+        if wanted:
+            found = find_fields(session, handle, wanted)
+            self._reader = found.first_of_each(lambda field: _column(*field, gpu.labels))
         self._were_up = were_up
         self._has_fabric = session.fabric_state(handle) is not None
         self._has_switches = self._has_fabric or SWITCH in parse_peers(gpu.facts["nvlink_peers"])
@@ -79,7 +86,7 @@ class Links:
 
 def _column(id_: int, link: int, labels: tuple[str, str]) -> Column:
     of_link = (*labels, str(link))
-    single = {_STATE: families.LINK_UP, _RECEIVE: families.LINK_RECEIVE, _TRANSMIT: families.LINK_TRANSMIT}
+    single = {_STATE: families.LINK_UP, **_TRAFFIC, **_TRAFFIC_5}
     if id_ in single:
         return (single[id_], of_link)
     return (families.LINK_ERRORS, (*of_link, next(name for name, error in LINK_ERRORS.items() if error == id_)))
@@ -90,4 +97,4 @@ def _of_link(id_: int, value: Value) -> Value:
         return None
     if id_ == _STATE:
         return int(value == 1)
-    return kibibytes(int(value)) if id_ in (_RECEIVE, _TRANSMIT) else int(value)
+    return kibibytes(int(value)) if id_ in _TRAFFIC else int(value)

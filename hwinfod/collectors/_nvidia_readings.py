@@ -2,7 +2,7 @@
 """What is read of an NVIDIA GPU: which call or field fills which columns, in which unit.
 
 Where two sources have the same columns, the first that the GPU has fills them.
-Source: nvml.h; units are those of its comments: percent, mW, mJ, MHz, ns, KiB.
+Source: nvml.h; units are those of its comments: percent, mW, mJ, MHz, ns, KiB up to NVLink 4.
 """
 
 from __future__ import annotations
@@ -82,6 +82,11 @@ def thousandth(value: int) -> float | None:
     return None if value in _NOT_AVAILABLE else value / 1000
 
 
+def signed(value: int) -> int:
+    """A number of 32 bits that the driver may hand out without its sign."""
+    return value - (1 << 32) if value >= 1 << 31 else value
+
+
 def nanoseconds(value: int) -> float:
     return value / 1e9
 
@@ -155,6 +160,7 @@ CALLS: tuple[Call, ...] = (
         lambda bar1: [known(bar1.bar1Used), known(bar1.bar1Total)],
     ),
     _simple("nvmlDeviceGetTemperature", gpu.TEMPERATURE, known, 0, label="gpu"),
+    _simple("nvmlDeviceGetMarginTemperature", nvidia.MARGIN, int),
     _simple("nvmlDeviceGetPowerUsage", gpu.POWER, thousandth),
     _simple("nvmlDeviceGetEnforcedPowerLimit", gpu.POWER_LIMIT, thousandth),
     _simple("nvmlDeviceGetTotalEnergyConsumption", gpu.ENERGY, thousandth),
@@ -183,11 +189,19 @@ SELDOM: tuple[Call, ...] = (
     *_ecc(1, gpu.ECC_LIFETIME),
 )
 
+SELDOM_FIELDS: tuple[Field, ...] = (
+    Field(193, nvidia.MARGIN_LIMIT, ("shutdown",), signed),
+    Field(194, nvidia.MARGIN_LIMIT, ("slowdown",), signed),
+    Field(195, nvidia.MARGIN_LIMIT, ("memory_max",), signed),
+    Field(196, nvidia.MARGIN_LIMIT, ("gpu_max",), signed),
+)
+
 # Errors of NVLink, as fields with the link as scope: up to generation 4, and from 5 on.
 LINK_ERRORS = {
     "replay": 161, "recovery": 162, "crc": 163,
     "malformed_packet": 206, "buffer_overrun": 207, "receive": 208, "receive_remote": 209, "receive_general": 210,
-    "local_link_integrity": 211, "transmit_discard": 212,
+    "local_link_integrity": 211, "transmit_discard": 212, "link_recovery_successful": 213, "link_recovery_failed": 214,
+    "link_recovery": 215,
 }  # fmt: skip
 
 FIELDS: tuple[Field, ...] = (
@@ -224,4 +238,6 @@ FIELDS: tuple[Field, ...] = (
     Field(230, nvidia.RECOVERY_ACTION, value=lambda n: n if n < len(nvidia.RECOVERY_ACTIONS) else None),
     Field(139, nvidia.NVLINK_RECEIVE, value=kibibytes, scope=ALL_LINKS),
     Field(138, nvidia.NVLINK_TRANSMIT, value=kibibytes, scope=ALL_LINKS),
+    Field(204, nvidia.NVLINK_RECEIVE, scope=ALL_LINKS),
+    Field(202, nvidia.NVLINK_TRANSMIT, scope=ALL_LINKS),
 )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from hwinfod.sources.nvml_errors import DeviceFailed, LibraryFailed, NvmlError, Unsupported
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from hwinfod.sources.nvml import Handle, Session
 
@@ -70,6 +70,13 @@ class FieldReader:
             return []
         self._session.invoke(_FUNCTION, self._handle, ctypes.c_int(len(self.fields)), self._buffer)
         return parse_field_values(self._buffer.raw)
+
+    def first_of_each(self, column: Callable[[tuple[int, int]], object]) -> FieldReader:
+        """A reader of the first of those fields that fill the same column."""
+        fields: dict[object, tuple[int, int]] = {}
+        for field in self.fields:
+            fields.setdefault(column(field), field)
+        return FieldReader(self._session, self._handle, tuple(fields.values()))
 
     def read(self) -> list[int | float | None]:
         return [value for _, value in self.read_all()]

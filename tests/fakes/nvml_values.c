@@ -11,6 +11,17 @@ int nvmlDeviceGetUtilizationRates(Handle handle, struct utilization *out) {
     return OK;
 }
 
+struct margin { uint version; int celsius; };
+
+int nvmlDeviceGetMarginTemperature(Handle handle, struct margin *out) {
+    DEVICE("nvmlDeviceGetMarginTemperature", handle)
+    ull margin;
+    if (out->version != 0x01000008) return 25;
+    if (!number(&margin, prefix, "temperature.margin")) return NOT_SUPPORTED;
+    out->celsius = (int)margin;
+    return OK;
+}
+
 struct memory { ull total, free, used; };
 struct memory_v2 { uint version; ull total, reserved, free, used; };
 
@@ -59,7 +70,7 @@ static const char *field_of(const char *prefix, struct field *field, char *value
     return find(key, value, size) ? value : NULL;
 }
 
-// TYPE:VALUE, where TYPE is nvmlValueType_t (0 double, 1 unsigned int, 3 unsigned long long); !CODE
+// TYPE:VALUE, where TYPE is nvmlValueType_t (0 double, 1 unsigned int, 3 unsigned long long, 5 int); !CODE
 int nvmlDeviceGetFieldValues(Handle handle, int count, struct field *fields) {
     DEVICE("nvmlDeviceGetFieldValues", handle)
     for (struct field *field = fields; field < fields + count; field++) {

@@ -136,6 +136,29 @@ def _cut_h100() -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _b200(gpu: int) -> dict[str, Any]:
+    """As an H100, but for NVLink 5 and limits as margins."""
+    numbers = [str(link) for link in range(18)]
+    errors = (
+        "malformed_packet", "buffer_overrun", "receive", "receive_remote", "receive_general", "local_link_integrity",
+        "transmit_discard", "link_recovery_successful", "link_recovery_failed", "link_recovery",
+    )  # fmt: skip
+    gone = ("temperature_limit_celsius/", "nvlink_errors_total/", "nvlink_link_errors_total/")
+    older = _data_center(gpu, 18) | _HOPPER | _GPM
+    return {
+        **{name: value for name, value in older.items() if not name.startswith(gone)},
+        "memory_limit_bytes": 180 * GIB, "memory_free_bytes": (170 - gpu) * GIB - 600 * MIB,
+        "temperature_margin_celsius": 35 - gpu,
+        **_labelled("temperature_margin_limit_celsius", {"shutdown": -7, "slowdown": -2}),
+        **_labelled("temperature_margin_limit_celsius", {"memory_max": 0, "gpu_max": 0}),
+        "nvlink_receive_bytes_total": 36_000, "nvlink_transmit_bytes_total": 18_000,
+        **_labelled("nvlink_errors_total", dict.fromkeys(errors, sum(range(18)))),
+        **_labelled("nvlink_link_receive_bytes_total", dict.fromkeys(numbers, 2000)),
+        **_labelled("nvlink_link_transmit_bytes_total", dict.fromkeys(numbers, 1000)),
+        **{f"nvlink_link_errors_total/{link}/{error}": link for link in range(18) for error in errors},
+    }  # fmt: skip
+
+
 _GEFORCE = {
     **_NVIDIA, **_BOARD,
     "utilization_ratio": 0.37, "memory_limit_bytes": 24 * GIB, "memory_usage_bytes": 3 * GIB,
@@ -234,6 +257,11 @@ PROFILES = (
         "8xH100, MIG", _nvml(nvml_profiles.h100()), 8, "2", _cut_h100(),
         {**_NVIDIA_FACTS, "model": "H100 80GB HBM3", "architecture": "Hopper", "mig_mode": "on"},
         ["2", "-", "12/80", "258/400", "52", "5x16", "18", "ok"], ["3g.40gb", "1g.10gb"],
+    ),
+    Profile(
+        "8xB200", _nvml(nvml_profiles.b200()), 8, "6", _b200(6),
+        {**_NVIDIA_FACTS, "model": "B200", "architecture": "Blackwell", "memory": "dedicated", "mig_mode": "off"},
+        ["6", "43%", "16/180", "262/400", "56", "5x16", "18", "ok"],
     ),
     Profile(
         "GeForce", _nvml(nvml_profiles.geforce()), 1, "0", _GEFORCE,

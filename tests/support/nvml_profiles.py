@@ -169,6 +169,34 @@ def h100(gpus: int = 8, *, mig: tuple[int, ...] = (2,)) -> State:
     return state
 
 
+def b200(gpus: int = 8) -> State:
+    """DGX B200: 180 GB, eighteen NVLinks of generation 5, which count bytes, and limits as margins."""
+    state = h100(gpus, mig=())
+    gone = ("temperature.threshold.", "field.138", "field.139", "field.161", "field.162", "field.163")
+    for gpu in range(gpus):
+        prefix = f"gpu.{gpu}."
+        state = {key: value for key, value in state.items() if not key.startswith(tuple(prefix + g for g in gone))}
+        board: State = {
+            "name": "NVIDIA B200",
+            "architecture": 10,
+            "cores": 18944,
+            "compute_capability.major": 10,
+            "memory.total": 180 * GIB,
+            "temperature.margin": 35 - gpu,
+            "field.193": "5:-7",
+            "field.194": "5:-2",
+            "field.195": "5:0",
+            "field.196": "5:0",
+            "field.202": "3:18000",
+            "field.204": "3:36000",
+        }
+        for link in range(18):
+            board |= {f"field.202.{link}": "3:1000", f"field.204.{link}": "3:2000"}
+            board |= {f"field.{id_}.{link}": f"3:{link}" for id_ in range(206, 216)}
+        state |= _named(gpu, board)
+    return state
+
+
 def _cut(board: State, gpu: int) -> State:
     """A hole between the two instances; utilisation is told by GPM alone."""
     gone = ("utilization.", "samples")

@@ -75,3 +75,36 @@ def test_a_link_to_a_switch_is_down_though_it_never_was_up(h100: Machine, gone: 
 def test_an_instance_has_no_use_for_links(h100: Machine) -> None:
     h100.fake.update({f"gpu.2.field.165.{link}": "1:0" for link in range(18)})
     assert state(started(h100), 2) == [0, 0, 18]
+
+
+def test_links_of_generation_5_count_bytes_and_recoveries(start: Start) -> None:
+    machine = start(profiles.b200(2))
+    machine.fake.set("gpu.1.field.214.4", "3:100")
+    bench = started(machine)
+    assert bench.values()[of(1, "nvlink_receive_bytes_total")] == 36_000
+    values = bench.run("links")
+    assert values[of(1, "nvlink_link_transmit_bytes_total", link="4")] == 1000
+    assert values[of(1, "nvlink_link_errors_total", link="4", error="link_recovery_failed")] == 100
+    assert values[of(1, "nvlink_errors_total", error="link_recovery_failed")] == sum(range(18)) - 4 + 100
+    assert of(1, "nvlink_errors_total", error="replay") not in values
+
+
+def test_of_two_counts_of_the_same_the_first_is_taken(start: Start) -> None:
+    """A driver may answer for both generations."""
+    machine = start(profiles.h100(1, mig=()))
+    machine.fake.update({"gpu.0.field.204": "3:5", "gpu.0.field.204.3": "3:5"})
+    bench = started(machine)
+    assert bench.values()[of(0, "nvlink_receive_bytes_total")] == 2000 * 1024
+    assert bench.run("links")[of(0, "nvlink_link_receive_bytes_total", link="3")] == 200 * 1024
+
+
+def test_limits_may_be_margins(start: Start) -> None:
+    """Below zero, where the driver's word for it is a number without a sign too."""
+    machine = start(profiles.b200(2))
+    machine.fake.update({"gpu.1.temperature.margin": -3, "gpu.1.field.193": f"1:{2**32 - 7}"})
+    bench = started(machine)
+    assert bench.values()[of(1, "temperature_margin_celsius")] == -3
+    values = bench.run("links")
+    limits = {name: values[of(1, "temperature_margin_limit_celsius", limit=name)] for name in ("shutdown", "slowdown")}
+    assert limits == {"shutdown": -7, "slowdown": -2}
+    assert not [name for name in values if "temperature_limit" in name]
