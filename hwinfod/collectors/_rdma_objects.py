@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from hwinfod.collectors import _rdma_families as families
 from hwinfod.collectors._rdma_holders import has_bound_counters, make_batch, read_bound_counters
-from hwinfod.collectors._rdma_scan import DeviceScan, Scan, Scanner
+from hwinfod.collectors._rdma_scan import AMOUNTS, DeviceScan, Scan, Scanner
 from hwinfod.collectors._rdma_watch import QpWatch
 from hwinfod.core.table import Groups
 from hwinfod.errors import Gone, HwinfodError, NotProvided
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from hwinfod.sources.nldev.counters import BoundCounter
 
 _STEP_CPU_SECONDS = 0.02
+_BLANK_SCANS = 3  # in a row, and what an earlier one found is old
 
 
 class Objects:
@@ -40,8 +41,9 @@ class Objects:
         self._bound: dict[str, list[BoundCounter]] = {}
         self._latest: Scan | None = None
         self._failed: dict[str, HwinfodError] = {}
-        self._suspect: set[tuple[str, int]] = set()
+        self._suspect: set[tuple[str, int, str]] = set()
         self._published: set[str] = set()
+        self._blank: dict[str, int] = {}
         self._watch = QpWatch(host.events)
         self._age = table.bind([families.SCAN_AGE])
         self._qps = Groups(table, _qp_columns)
@@ -80,20 +82,30 @@ class Objects:
         for device in scan.devices:
             id_ = self._inventory.ids.get(device.name)
             if id_ is not None:
-                bound = self._bound.get(device.name, ())
-                self._published.add(id_)
-                self._host.holdings.publish(make_batch(self._host.roots, device, bound, id_, scan.begun_boottime_ns))
-                self._watch.see(device, id_)
+                self._publish(scan, device, id_)
+
+    def _publish(self, scan: Scan, device: DeviceScan, id_: str) -> None:
+        self._blank[id_] = self._blank.get(id_, 0) + 1 if device.is_blank else 0
+        if device.is_blank:
+            if self._blank[id_] == _BLANK_SCANS:
+                self._withdraw({id_})
+            return
+        bound = self._bound.get(device.name, ())
+        self._published.add(id_)
+        self._host.holdings.publish(make_batch(self._host.roots, device, bound, id_, scan.begun_boottime_ns))
+        if "qp" not in device.unread:
+            self._watch.see(device, id_)
 
     def _judge(self, scan: Scan) -> None:
         """A device that leaves during a scan is asked for in vain: no trouble, unless the next scan meets it too."""
         suspect, self._suspect, self._failed = self._suspect, set(), {}
-        for device, error in scan.errors:
-            key = (device.name, device.index)
-            if isinstance(error, (Gone, NotProvided)):
-                self._suspect.add(key)
-            if key in suspect or key not in self._suspect:
-                self._failed[device.name] = error
+        for device in scan.devices:
+            for kind, error in device.unread.items():
+                key = (device.name, device.index, kind)
+                if isinstance(error, (Gone, NotProvided)):
+                    self._suspect.add(key)
+                if key in suspect or key not in self._suspect:
+                    self._failed[f"{device.name} {AMOUNTS[kind]}"] = error
 
     def fill(self) -> None:
         """The row of the table: the last complete scan and its age."""
@@ -103,15 +115,16 @@ class Objects:
         age = self._host.clock.boottime_ns() - scan.begun_boottime_ns
         self._age.set((age // 1_000_000 / 1000,))
         for device in scan.devices:
-            if device.name in self._inventory.indexes:
-                self._mr_bytes.set(device.name, (device.totals["mr_bytes"],))
+            if device.name in self._inventory.indexes and not device.is_blank:
+                if "mr" not in device.unread:
+                    self._mr_bytes.set(device.name, (device.totals["mr_bytes"],))
                 for (type_, state), count in device.qps.items():
                     key = "\0".join((device.name, word(QP_TYPES, type_), word(QP_STATES, state)))
                     self._qps.set(key, (count,))
         self._mr_bytes.sweep()
         self._qps.sweep()
-        for name, error in self._failed.items():
-            self._skip(f"{name} objects", error)
+        for objects, error in self._failed.items():
+            self._skip(objects, error)
 
     def _read_bound(self) -> dict[str, list[BoundCounter]]:
         """Counters bound to queue pairs, by device, where an administrator has turned them on."""

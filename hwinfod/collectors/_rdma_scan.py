@@ -42,7 +42,8 @@ Holder = tuple[int, str]  # pid and "", or 0 and the kernel user's name; (0, "")
 class DeviceScan:
     """What one device's objects add up to. `amounts` and `peers` (far ends of connections) by holder, `qps` by type
     and state, `failed` the queue pairs in the error state by holder, `bound_qps` who holds those that were asked
-    for."""
+    for. `listed` are the kinds that were read, `unread` those that could not be: nothing is known of these, which is
+    not that there are none."""
 
     name: str
     index: int
@@ -53,6 +54,13 @@ class DeviceScan:
     qps: Counter[tuple[int | None, int | None]] = field(default_factory=Counter)
     failed: dict[Holder, set[int]] = field(default_factory=dict)
     bound_qps: dict[int, Holder] = field(default_factory=dict)
+    listed: set[str] = field(default_factory=set)
+    unread: dict[str, HwinfodError] = field(default_factory=dict)
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether all was asked for in vain."""
+        return bool(self.unread) and not self.listed
 
     def add(self, kind: str, records: Sequence[Any]) -> None:
         name = AMOUNTS[kind]
@@ -96,11 +104,10 @@ class DeviceScan:
 
 @dataclass(slots=True)
 class Scan:
-    """One look at all objects of all devices; `errors` are those that could not be read."""
+    """One look at all objects of all devices."""
 
     begun_boottime_ns: int
     devices: list[DeviceScan]
-    errors: list[tuple[DeviceScan, HwinfodError]] = field(default_factory=list)
 
 
 class Scanner:
@@ -134,14 +141,14 @@ class Scanner:
 
     def _run(self, scan: Scan, counts: Mapping[str, Mapping[str, int]]) -> Iterator[None]:
         """One step a message."""
-        for device in list(scan.devices):
-            try:
-                for kind in KINDS:
-                    if counts.get(device.name, {}).get(kind, 1):
-                        yield from self._list(device, kind)
-            except HwinfodError as error:  # one bad device costs that device
-                scan.errors.append((device, error))
-                scan.devices.remove(device)
+        for device in scan.devices:
+            for kind in KINDS:
+                if not counts.get(device.name, {}).get(kind, 1):
+                    continue
+                try:
+                    yield from self._list(device, kind)
+                except HwinfodError as error:  # mlx5 lists no queue pair while one is of receive side scaling
+                    device.unread[kind] = error
 
     def _list(self, device: DeviceScan, kind: str) -> Iterator[None]:
         """All objects of one kind, listed again where they changed meanwhile."""
@@ -161,4 +168,5 @@ class Scanner:
                     return
                 raise
             device.merge(part)
+            device.listed.add(kind)
             return

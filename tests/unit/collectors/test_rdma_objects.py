@@ -164,7 +164,40 @@ def test_a_device_that_fails_costs_itself(rdma, bench):
     rdma.devices["mlx5_0"].refuses = {"RES_QP_GET": errno.EIO}
     scan(bench)
     assert list(bench.host.holdings.current) == ["rdma:9803:9bff:fe12:3466"]
-    assert "Input/output error" in bench.skipped["mlx5_0 objects"]
+    assert "Input/output error" in bench.skipped["mlx5_0 qps"]
+
+
+def test_a_kind_that_fails_costs_itself_and_is_not_zero(rdma, bench):
+    """mlx5 refuses the whole list for one queue pair of receive side scaling."""
+    device = rdma.devices["mlx5_0"]
+    device.objects = {"qp": [qp(9, 4711, state=6)], "mr": [mr(1, 4711, 64)], "cq": [plain("cq", 1, 4711)]}
+    scan(bench)
+    device.refuses = {"RES_QP_GET": errno.ENOSYS}
+    values = scan(bench)
+    assert holdings(bench)[4711].amounts == {"mrs": 1, "mr_bytes": 64, "cqs": 1}
+    assert "qps" not in bench.host.holdings.current[DEVICE].totals
+    assert values["hw_rdma_mr_bytes{device=mlx5_0}"] == 64
+    assert not any("hw_rdma_qps" in name for name in values)
+    assert list(bench.skipped) == ["mlx5_0 qps"]
+    device.refuses = {"RES_MR_GET": errno.EIO}
+    assert "hw_rdma_mr_bytes{device=mlx5_0}" not in scan(bench)
+    assert holdings(bench)[4711].amounts["qps"] == 1
+    assert [event.kind for event in bench.events() if event.kind is EventKind.QP_ERROR] == [EventKind.QP_ERROR]
+
+
+def test_what_can_not_be_read_any_more_is_withdrawn(rdma, bench):
+    device = rdma.devices["mlx5_0"]
+    device.objects = {"qp": [qp(9, 4711)]}
+    scan(bench)
+    device.refuses = {"RES_QP_GET": errno.EIO}
+    scan(bench)
+    scan(bench)
+    assert holdings(bench)[4711].amounts["qps"] == 1
+    scan(bench)
+    assert bench.host.holdings.current == {}
+    device.refuses = {}
+    scan(bench)
+    assert holdings(bench)[4711].amounts["qps"] == 1
 
 
 @pytest.mark.parametrize("number", [errno.ENODEV, errno.EINVAL])
@@ -176,7 +209,7 @@ def test_a_device_that_leaves_during_a_scan_is_no_trouble(rdma, bench, number):
     assert bench.skipped == {}
     assert list(bench.host.holdings.current) == [DEVICE]
     scan(bench)
-    assert list(bench.skipped) == ["mlx5_1 objects"]
+    assert list(bench.skipped) == ["mlx5_1 qps"]
     del rdma.devices["mlx5_1"].refuses["RES_QP_GET"]
     scan(bench)
     assert bench.skipped == {}
