@@ -12,7 +12,7 @@ from hwinfod.collectors._rdma_families import PORT_INFO, SYSTEM_INFO
 from hwinfod.collectors._rdma_port import Port
 from hwinfod.core.device import Device
 from hwinfod.errors import Absent, HwinfodError, ParseError
-from hwinfod.sources.infiniband import list_devices, list_nodes, read_device, read_port_facts
+from hwinfod.sources.infiniband import is_interface_of, list_devices, list_nodes, read_device, read_port_facts
 from hwinfod.sources.infiniband_counters import CounterFiles
 from hwinfod.sources.nldev.attributes import NUMBERS
 from hwinfod.sources.nldev.devices import parse_device, parse_event, parse_port, parse_system
@@ -94,14 +94,27 @@ class Inventory:
     def _port(self, device: RdmaDevice, number: int, facts: PortFacts) -> Port:
         index = self.indexes.get(device.name)
         reach = None if index is None or self._client is None else (self._client, index)
-        if reach is not None and facts.link_layer == "Ethernet" and not facts.interface:
-            facts = facts._replace(interface=_interface(*reach, number))
+        if reach is not None and facts.link_layer == "Ethernet":
+            facts = facts._replace(interface=self._interface(reach, device, number, facts.interface))
         port = Port(self._roots, device, number, facts, reach)
         before = self.ports.get(port.title)
         if before is not None and before.identity == port.identity:
             before.facts = facts
             return before
         return port
+
+    def _interface(self, reach: tuple[Client, int], device: RdmaDevice, number: int, in_sysfs: str) -> str:
+        """Of a port, as netlink says it of our network namespace, "" for none. sysfs names an interface in whatever
+        namespace it is, where the host may have another one of that name; it must do for kernels before 4.18."""
+        client, index = reach
+        try:
+            port = parse_port(client.ask(_PORT_GET, (NUMBERS["DEV_INDEX"], index), (NUMBERS["PORT_INDEX"], number)))
+        except HwinfodError:  # the port's next sample meets that too, and says it
+            before = self.ports.get(f"{device.name}/{number}")
+            return before.facts.interface if before is not None else ""
+        if port.interface:
+            return port.interface
+        return in_sysfs if is_interface_of(self._roots, in_sysfs, device) else ""
 
     def _read_indexes(self) -> dict[str, tuple[int, str]]:
         """Netlink's number and GUID of each device that it shows us."""
@@ -198,15 +211,6 @@ class Inventory:
         }
         id_ = self.ids[device.name]
         return Device(f"{id_}/{port.number}", "rdma port", port.title, labels, PORT_INFO, parent=id_)
-
-
-def _interface(client: Client, index: int, number: int) -> str:
-    """Of a port, by netlink, "" for none: before Linux 6.12 sysfs has none of an iWARP port."""
-    try:
-        port = parse_port(client.ask(_PORT_GET, (NUMBERS["DEV_INDEX"], index), (NUMBERS["PORT_INDEX"], number)))
-    except HwinfodError:
-        return ""  # the port's next sample meets that too, and says it
-    return port.interface or ""
 
 
 def _ids(devices: list[RdmaDevice]) -> dict[str, str]:

@@ -225,6 +225,13 @@ def _pci_interface(device: RdmaDevice, port: int) -> str:
     return names[0] if len(names) == 1 else ""
 
 
+def is_interface_of(roots: RootPaths, interface: str, device: RdmaDevice) -> bool:
+    """Whether an interface that our network namespace has is of the PCI function of a device."""
+    if not interface or not device.pci_directory:
+        return False
+    return find_pci_directory(os.path.realpath(roots.sys("class", "net", interface, "device"))) == device.pci_directory
+
+
 class PortFiles:
     """State and rate of one port, read every second."""
 

@@ -28,13 +28,13 @@ RES = {f"RES_{kind.upper()}_GET": kind for kind in KINDS}
 @dataclass
 class FakeDevice:
     """`hw` are the driver's counters, None for a driver that has none. `objects` by kind: entries as bytes. `netdev` is
-    the network interface in sysfs, `told_netdev` in netlink."""
+    the network interface in sysfs, `told_netdev` in netlink: None for the same, "" for one in another namespace."""
 
     name: str
     index: int
     guid: int
     netdev: str = ""
-    told_netdev: str = ""
+    told_netdev: str | None = None
     link_layer: str = "InfiniBand"
     state: int = 4
     physical_state: int = 5
@@ -140,7 +140,8 @@ class RdmaHost:
         assert device is not None
         head = netlink.device(device.index, device.name) + u32("PORT_INDEX", 1)
         if command == "PORT_GET":
-            netdev = netlink.text("NDEV_NAME", device.told_netdev) if device.told_netdev else b""
+            told = device.netdev if device.told_netdev is None else device.told_netdev
+            netdev = netlink.text("NDEV_NAME", told) if told else b""
             return head + u8("PORT_STATE", device.state) + u8("PORT_PHYS_STATE", device.physical_state) + netdev
         if NUMBERS["STAT_MODE"] in asked:
             return head + u32("STAT_MODE", 2 if device.bound else 0)

@@ -16,7 +16,7 @@ from hwinfod.core.health import State
 from tests.support.bench import Bench
 from tests.support.netlink import reply, u8, u32
 from tests.support.rdma import FakeDevice, RdmaHost
-from tests.support.sysfs import put
+from tests.support.sysfs import link, put, put_interface, put_pci
 
 GUID = 0x98039BFFFE123456
 HW = {"local_ack_timeout_err": 0, "packet_seq_err": 2, "np_cnp_sent": 7, "rnr_nak_retry_err": 0, "rx_write_requests": 9}
@@ -193,6 +193,42 @@ def test_an_iwarp_port_has_the_interface_that_netlink_tells(tmp_path, rdma, benc
     rdma.add(FakeDevice("siw0", 1, 0x0200000000000001, told_netdev="iwarp0", link_layer="Ethernet"))
     assert bench.run()["hw_rdma_link_transitions_total{device=siw0,port=1}"] == 4
     assert bench.host.devices.current["rdma:0200:0000:0000:0001/1"].facts["netdev"] == "iwarp0"
+
+
+def test_an_interface_in_another_namespace_is_not_the_hosts_of_that_name(tmp_path, rdma, bench):
+    """A pod has the interface of a RoCE device as eth0, and the host has an eth0 of its own."""
+    device = FakeDevice("mlx5_1", 1, GUID + 16, netdev="eth0", told_netdev="", link_layer="Ethernet", hw=dict(HW))
+    sysfs = tmp_path / "sys"
+    link(sysfs / "class/infiniband/mlx5_1/device", put_pci(sysfs, "0000:00:01.0/0000:41:00.0", {}))
+    put_interface(sysfs, "eth0", {"carrier_down_count": 7}, put_pci(sysfs, "0000:00:02.0/0000:42:00.0", {}))
+    rdma.ethtool.statistics["eth0"] = {"rx_prio3_pause": 99}
+    rdma.add(device)
+    values = bench.run()
+    assert "hw_rdma_link_transitions_total{device=mlx5_1,port=1}" not in values
+    assert bench.host.devices.current["rdma:9803:9bff:fe12:3466/1"].facts["netdev"] == ""
+    assert bench.run("pauses") == {}
+    device.told_netdev = None  # the pod ended
+    bench.run("facts")
+    assert bench.run()["hw_rdma_link_transitions_total{device=mlx5_1,port=1}"] == 7
+
+
+def test_before_netlink_told_interfaces_the_pci_function_confirms_them(tmp_path, rdma, bench):
+    """Linux 4.14 to 4.17."""
+    sysfs = tmp_path / "sys"
+    pci = put_pci(sysfs, "0000:00:01.0/0000:41:00.0", {})
+    link(sysfs / "class/infiniband/mlx5_1/device", pci)
+    put_interface(sysfs, "ens1np0", {"carrier_down_count": 7}, pci)
+    rdma.add(FakeDevice("mlx5_1", 1, GUID + 16, netdev="ens1np0", told_netdev="", link_layer="Ethernet"))
+    assert bench.run()["hw_rdma_link_transitions_total{device=mlx5_1,port=1}"] == 7
+
+
+def test_an_interface_stays_while_the_driver_refuses_once(tmp_path, rdma, bench):
+    put(tmp_path / "sys/class/net/veth0", {"carrier_down_count": 2})
+    device = rdma.add(FakeDevice("rxe0", 3, 0x1CDC01FFFE62E54C, netdev="veth0", link_layer="Ethernet"))
+    bench.run()
+    device.refuses["PORT_GET"] = errno.EBUSY
+    bench.run("facts")
+    assert bench.host.devices.current["rdma:1cdc:01ff:fe62:e54c/1"].facts["netdev"] == "veth0"
 
 
 def test_a_counter_that_must_never_rise(rdma, bench):
