@@ -100,6 +100,7 @@ class Inventory:
         before = self.ports.get(port.title)
         if before is not None and before.identity == port.identity:
             before.facts = facts
+            before.ask_again()
             return before
         return port
 

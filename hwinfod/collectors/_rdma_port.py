@@ -73,6 +73,7 @@ class Port:
         self._pma = CounterFiles(os.path.join(directory, "counters"))
         self._hw_directory = os.path.join(directory, "hw_counters")
         self._hw_files = CounterFiles(self._hw_directory) if reach is None else None
+        self._is_refused = False
         self._hw_names: tuple[str, ...] | None = None
         self._layout: CounterLayout | None = None
         limits = ((place, saturation(name)) for place, name in enumerate(self._pma.names))
@@ -114,14 +115,28 @@ class Port:
         self._standing = standing
         return [*(None if v is None else in_base_unit(n, v) for n, v in zip(self._pma.names, raw)), *hw_values]
 
+    def ask_again(self) -> None:
+        """Counters come over netlink again, where it had refused them for the moment."""
+        if self._is_refused:
+            self._is_refused, self._hw_files = False, None
+
     def _read_hw(self) -> tuple[tuple[str, ...], Sequence[Value]]:
-        """The driver's counters over netlink; from files where it has too many for one message, or none at all."""
+        """The driver's counters over netlink; from files where it has too many for one message, or none at all, and
+        until `ask_again` where it refuses: EINVAL is any trouble of the driver too."""
         if self._reach is not None and self._hw_files is None:
             try:
                 payload = self._reach[0].ask(_STAT_GET, *self.attributes)
             except (ReplyTooBig, NotProvided) as error:
                 self._hw_files = CounterFiles(self._hw_directory)
-                log.info("%s: %d counters, from sysfs: %s", self.title, len(self._hw_files.names), error)
+                count = len(self._hw_files.names)
+                self._is_refused = count > 0 and not isinstance(error, ReplyTooBig)
+                log.log(
+                    logging.DEBUG if self._is_refused else logging.INFO,
+                    "%s: %d counters, from sysfs: %s",
+                    self.title,
+                    count,
+                    error,
+                )
             else:
                 return self._read_layout(payload)
         files = self._hw_files

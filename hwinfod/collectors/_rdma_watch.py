@@ -82,7 +82,8 @@ class PortWatch:
         if names is not self._names:
             self._names = names
             places = {name: place for place, name in enumerate(names)}
-            self._rules = [_RuleState(rule, places) for rule in RULES if rule.counter in places]
+            before = {state.rule: state for state in self._rules}
+            self._rules = [_RuleState(rule, places, before.get(rule)) for rule in RULES if rule.counter in places]
         for state in self._rules:
             increase = state.increase(values, now)
             if increase is not None:
@@ -154,16 +155,19 @@ class PortWatch:
 
 
 class _RuleState:
-    """One rule on one port: the reading at which its present stretch of time began."""
+    """One rule on one port: the reading at which its present stretch of time began. `before` is the same rule while
+    the names stood in another order, as they do in sysfs."""
 
     __slots__ = ("_begun", "_place", "_value", "_without", "rule")
 
-    def __init__(self, rule: Rule, places: dict[str, int]) -> None:
+    def __init__(self, rule: Rule, places: dict[str, int], before: _RuleState | None) -> None:
         self.rule = rule
         self._place = places[rule.counter]
         self._without = places.get(rule.without)
         self._value: float | None = None
         self._begun = 0.0
+        if before is not None and (before._without is None) == (self._without is None):
+            self._value, self._begun = before._value, before._begun
 
     def increase(self, values: Sequence[Value], now: float) -> tuple[float, float] | None:
         """Increase and seconds, where they break the rule. A counter that fell was reset, and starts again."""

@@ -115,6 +115,34 @@ def test_more_counters_than_fit_a_message_are_read_from_files(rdma, bench):
     assert bench.skipped == {}
 
 
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.EBUSY])
+def test_counters_that_netlink_refuses_once_come_from_files_until_it_is_asked_again(rdma, bench, number):
+    device = rdma.devices["mlx5_0"]
+    device.hw = {"rx_write_requests": 9, "rnr_nak_retry_err": 0}  # not in the order of a directory
+    rdma.show()
+    bench.run()
+    device.refuses["STAT_GET"] = number
+    device.hw["rnr_nak_retry_err"] = 1
+    rdma.show()
+    assert bench.run()[f"hw_rdma_hw_counter_total{{{AT},counter=rx_write_requests}}"] == 9
+    assert len(texts(bench, EventKind.ERRORS_ROSE)) == 1
+    device.refuses.clear()
+    bench.run("facts")
+    device.hw |= {"rx_write_requests": 10, "rnr_nak_retry_err": 3}  # not in the files
+    assert bench.run()[f"hw_rdma_hw_counter_total{{{AT},counter=rx_write_requests}}"] == 10
+    assert [event.count for event in bench.events() if event.kind is EventKind.ERRORS_ROSE] == [2]
+    assert bench.skipped == {}
+
+
+def test_too_many_counters_for_a_message_stay_too_many(rdma, bench):
+    rdma.devices["mlx5_0"].refuses["STAT_GET"] = errno.EMSGSIZE
+    bench.run()
+    bench.run("facts")
+    rdma.questions.clear()
+    bench.run()
+    assert "STAT_GET" not in rdma.questions
+
+
 def test_a_port_whose_driver_fails_keeps_the_others(rdma, bench):
     rdma.add(FakeDevice("mlx5_1", 1, GUID + 16, hw=dict(HW), counters=dict(PMA), refuses={"STAT_GET": errno.EIO}))
     values = bench.run()
