@@ -173,9 +173,12 @@ class _RuleState:
         """Increase and seconds, where they break the rule. A counter that fell was reset, and starts again."""
         value = values[self._place]
         if value is not None and self._without is not None:
-            value -= values[self._without] or 0
+            without = values[self._without]
+            value = None if without is None else value - without
         before, elapsed = self._value, now - self._begun
-        if value is None or before is None or value < before:
+        if value is None:  # what rises until it can be read again is still an increase
+            return None
+        if before is None or value < before:
             self._value, self._begun = value, now
             return None
         if elapsed < self.rule.seconds or elapsed <= 0:

@@ -58,6 +58,23 @@ def test_more_than_the_limit_is_an_event_and_the_limit_is_none(counter, seconds,
     assert severities(counter, seconds, healthy + 1) == [severity]
 
 
+def test_what_rose_while_a_counter_could_not_be_read_is_an_event():
+    events = EventLog(FakeClock())
+    watch, names = PortWatch(events, "rdma:guid/1", "mlx5_0/1"), ("rnr_nak_retry_err",)
+    for second, value in enumerate((0, None, 3)):
+        watch.see_counters(names, (value,), float(second))
+    (event,) = events.since(0)
+    assert (event.attributes["increase"], event.attributes["seconds"]) == ("3", "2.0")
+
+
+def test_errors_are_not_judged_while_the_harmless_ones_among_them_can_not_be_read():
+    events = EventLog(FakeClock())
+    watch, names = PortWatch(events, "rdma:guid/1", "mlx5_0/1"), ("req_cqe_error", "req_cqe_flush_error")
+    for second, values in enumerate(((500, 500), (500, None), (500, 500))):
+        watch.see_counters(names, values, second * 10.0)
+    assert events.since(0) == []
+
+
 def test_no_rule_is_without_its_limits_here():
     assert sorted(rule.counter for rule in RULES) == sorted(counter for counter, *_ in LIMITS)
 
