@@ -115,7 +115,7 @@ def _queue_pairs() -> Line:
 
         def scan() -> None:
             scanner.begin(_rdma_scan.Scan(0, [_rdma_scan.DeviceScan("mlx5_0", 0)]), {"mlx5_0": {"qp": _QPS}})
-            done = scanner.work(60.0, time.thread_time)
+            done = scanner.work(lambda: False)
             assert done is not None
             assert done.devices[0].totals["qps"] == _QPS
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from hwinfod.sources.nldev.counters import BoundCounter
 
 _STEP_CPU_SECONDS = 0.02
+_STEP_SECONDS = 0.05  # a driver may ask its firmware of each queue pair, and sleep: mlx5_ib_query_qp()
 _BLANK_SCANS = 3  # in a row, and what an earlier one found is old
 
 
@@ -73,8 +74,10 @@ class Objects:
         self._scanner.begin(Scan(self._host.clock.boottime_ns(), devices), counts)
 
     def work(self) -> None:
-        """Goes on with the scan for at most 20 ms of CPU, and publishes it when it is done."""
-        scan = self._scanner.work(_STEP_CPU_SECONDS, time.thread_time)
+        """Goes on with the scan for at most 20 ms of CPU or 50 ms in all, and publishes it when it is done."""
+        clock = self._host.clock
+        cpu_end, end = time.thread_time() + _STEP_CPU_SECONDS, clock.monotonic() + _STEP_SECONDS
+        scan = self._scanner.work(lambda: time.thread_time() >= cpu_end or clock.monotonic() >= end)
         if scan is None:
             return
         self._latest = scan

@@ -128,13 +128,12 @@ class Scanner:
     def is_running(self) -> bool:
         return self._steps is not None
 
-    def work(self, cpu_seconds: float, cpu_clock: Callable[[], float]) -> Scan | None:
-        """Goes on for so much CPU time. The scan when it is done, else None."""
+    def work(self, is_over: Callable[[], bool]) -> Scan | None:
+        """Goes on until it is told that its time is over. The scan when it is done, else None."""
         if self._steps is None:
             return None
-        end = cpu_clock() + cpu_seconds
         for _ in self._steps:
-            if cpu_clock() >= end:
+            if is_over():
                 return None
         scan, self._scan, self._steps = self._scan, None, None
         return scan

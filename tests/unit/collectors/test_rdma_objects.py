@@ -14,8 +14,9 @@ from hwinfod.collectors.rdma import Rdma
 from hwinfod.core.event import EventKind
 from hwinfod.core.holding import Holding
 from hwinfod.sources.nldev.client import Client
+from hwinfod.sources.nldev.enums import COMMAND, message_type
 from tests.support.bench import Bench
-from tests.support.netlink import INTERRUPTED, MULTI, done, reply
+from tests.support.netlink import INTERRUPTED, MULTI, Kernel, done, reply
 from tests.support.rdma import FakeDevice, RdmaHost, bound, cm_id, mr, plain, qp
 
 GUID = 0x98039BFFFE123456
@@ -126,6 +127,27 @@ def test_a_long_scan_goes_on_at_the_next_ticks(rdma, bench, monkeypatch):
     values = bench.run("resources", after=2.0)
     assert values["hw_rdma_qps{device=mlx5_0,type=RC,state=RTS}"] == 6
     assert values["hw_rdma_resources_age_seconds"] == ticks + 2.0
+
+
+def test_a_driver_that_sleeps_over_each_part_ends_a_tick_too(rdma, bench, monkeypatch):
+    receive, parts = Kernel.receive, []
+
+    def slow(kernel):
+        if kernel.requests[-1].type == message_type(COMMAND["RES_QP_GET"]):
+            parts.append(1)
+            bench.clock.advance(0.019)
+        return receive(kernel)
+
+    monkeypatch.setattr(Kernel, "receive", slow)
+    monkeypatch.setattr("time.thread_time", lambda: 0.0)
+    rdma.devices["mlx5_0"].objects = {"qp": [qp(number, 4711) for number in range(16)]}
+    scan(bench)
+    assert len(parts) == 3
+    while DEVICE not in bench.host.holdings.current:
+        before = len(parts)
+        bench.run()
+        assert 0 < len(parts) - before <= 3
+    assert holdings(bench)[4711].amounts["qps"] == 16
 
 
 def test_a_list_that_changes_meanwhile_is_not_counted_twice(rdma, bench):
