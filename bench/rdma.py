@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from resource import RUSAGE_CHILDREN, getrusage
@@ -17,7 +18,7 @@ import pytest
 
 from bench.cost import IN_MEMORY
 from bench.report import Line
-from hwinfod.collectors import _rdma_scan
+from hwinfod.collectors._rdma_scan import DeviceScan, list_objects
 from hwinfod.collectors.rdma import Rdma
 from hwinfod.sources.nldev.client import Client
 from hwinfod.sources.nldev.counters import CounterLayout, parse_counters
@@ -111,13 +112,12 @@ def _queue_pairs() -> Line:
     with tempfile.TemporaryDirectory() as directory, pytest.MonkeyPatch.context() as patch:
         host = RdmaHost(Path(directory), patch)
         host.add(FakeDevice("mlx5_0", 0, 0x1000, objects={"qp": entries}, part=380))  # as fit into 32 KiB
-        scanner = _rdma_scan.Scanner(Client(_Remembering(host._answer)))
+        client = Client(_Remembering(host._answer))
 
         def scan() -> None:
-            scanner.begin(_rdma_scan.Scan(0, [_rdma_scan.DeviceScan("mlx5_0", 0)]), {"mlx5_0": {"qp": _QPS}})
-            done = scanner.work(lambda: False)
-            assert done is not None
-            assert done.devices[0].totals["qps"] == _QPS
+            device = DeviceScan("mlx5_0", 0)
+            deque(list_objects(client, device, {"qp": _QPS}), maxlen=0)
+            assert device.totals["qps"] == _QPS
 
         return Line(f"{_QPS} queue pairs of {_HOLDERS} processes, summed", _best(scan, 12) * 1e3, "ms", 60)
 

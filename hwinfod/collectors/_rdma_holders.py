@@ -16,13 +16,15 @@ from hwinfod.sources.process import parse_stat
 from hwinfod.sources.thread_group import read_thread_group
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Generator, Iterable, Iterator, Mapping
 
     from hwinfod.collectors._rdma_port import Port
     from hwinfod.collectors._rdma_scan import DeviceScan, Holder
     from hwinfod.core.host import RootPaths
     from hwinfod.sources.nldev.client import Client
     from hwinfod.sources.nldev.counters import BoundCounter
+
+Identity = tuple[int, int]  # a process and its start time
 
 _STAT_GET = COMMAND["STAT_GET"]
 _OF_QPS = (NUMBERS["STAT_RES"], NUMBERS["RES_QP"])
@@ -51,29 +53,40 @@ def has_bound_counters(client: Client, port: Port) -> bool:
     return mode.mode != 0
 
 
-def read_bound_counters(client: Client, port: Port) -> list[BoundCounter]:
-    """The bound counters of a port. Raises a ReadError or ParseError."""
-    payloads = client.dump(_STAT_GET, *port.attributes, _OF_QPS)
-    return [counter for payload in payloads for counter in parse_bound_counters(payload)]
+def read_bound_counters(client: Client, port: Port) -> Generator[None, None, list[BoundCounter]]:
+    """The bound counters of a port, one step a message. Raises a ReadError or ParseError."""
+    bound = []
+    for payload in client.iter_dump(_STAT_GET, *port.attributes, _OF_QPS):
+        bound += parse_bound_counters(payload)
+        yield
+    return bound
+
+
+def identify(roots: RootPaths, tasks: Iterable[int], identities: dict[int, Identity]) -> Iterator[None]:
+    """Adds to `identities` those tasks that it has not, one step a task."""
+    for task in tasks:
+        if task not in identities:
+            identities[task] = _identify(roots, task)
+            yield
 
 
 def make_batch(
-    roots: RootPaths, scan: DeviceScan, bound: Iterable[BoundCounter], device: str, boottime_ns: int
+    scan: DeviceScan,
+    bound: Mapping[Holder, Counter[str]],
+    identities: Mapping[int, Identity],
+    device: str,
+    boottime_ns: int,
 ) -> Batch:
     """The holdings of one device. What belongs to nobody that this process may see is in the totals alone."""
     amounts: dict[tuple[int, int, str], Counter[str]] = {}
     peers: dict[tuple[int, int, str], set[str]] = {}
-    known: dict[int, tuple[int, int]] = {}
-    added = _bound_amounts(scan, bound)
-    for holder in {**scan.amounts, **added}:
+    for holder in {**scan.amounts, **bound}:
         task, kernel = holder
         if not task and not kernel:
             continue
-        if task and task not in known:
-            known[task] = _identify(roots, task)
-        key = (*known.get(task, (0, 0)), kernel)
+        key = (*identities.get(task, (0, 0)), kernel)
         amounts.setdefault(key, Counter()).update(scan.amounts.get(holder, {}))
-        amounts[key].update(added.get(holder, {}))
+        amounts[key].update(bound.get(holder, {}))
         peers.setdefault(key, set()).update(scan.peers.get(holder, ()))
     holdings = [
         Holding(pid, start, dict(counts), kernel, tuple(sorted(peers[pid, start, kernel])))
@@ -82,7 +95,7 @@ def make_batch(
     return Batch(device, boottime_ns, dict(scan.totals), tuple(holdings))
 
 
-def _identify(roots: RootPaths, task: int) -> tuple[int, int]:
+def _identify(roots: RootPaths, task: int) -> Identity:
     """Process and start time of the task that made an object: often a thread, as in the connection manager's
     library. A task that ended meanwhile keeps its number and has no start time."""
     try:
@@ -92,7 +105,7 @@ def _identify(roots: RootPaths, task: int) -> tuple[int, int]:
         return task, 0
 
 
-def _bound_amounts(scan: DeviceScan, bound: Iterable[BoundCounter]) -> Mapping[Holder, Counter[str]]:
+def bound_amounts(scan: DeviceScan, bound: Iterable[BoundCounter]) -> Mapping[Holder, Counter[str]]:
     """Bound counters by holder: the one that the kernel names, or the one who has all of its queue pairs."""
     amounts: dict[Holder, Counter[str]] = {}
     for counter in bound:

@@ -7,17 +7,24 @@ import time
 from typing import TYPE_CHECKING
 
 from hwinfod.collectors import _rdma_families as families
-from hwinfod.collectors._rdma_holders import has_bound_counters, make_batch, read_bound_counters
-from hwinfod.collectors._rdma_scan import AMOUNTS, DeviceScan, Scan, Scanner
+from hwinfod.collectors._rdma_holders import (
+    bound_amounts,
+    has_bound_counters,
+    identify,
+    make_batch,
+    read_bound_counters,
+)
+from hwinfod.collectors._rdma_scan import AMOUNTS, DeviceScan, Scan, list_objects
 from hwinfod.collectors._rdma_watch import QpWatch
 from hwinfod.core.table import Groups
 from hwinfod.errors import Gone, HwinfodError, NotProvided
 from hwinfod.sources.nldev.enums import QP_STATES, QP_TYPES, word
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Generator, Iterator, Mapping
 
     from hwinfod.collectors._rdma_devices import Inventory
+    from hwinfod.collectors._rdma_holders import Identity
     from hwinfod.core.host import Host
     from hwinfod.core.table import Column, Table
     from hwinfod.sources.nldev.client import Client
@@ -38,8 +45,7 @@ class Objects:
         self._inventory = inventory
         self._client = client
         self._skip = skip
-        self._scanner = Scanner(client)
-        self._bound: dict[str, list[BoundCounter]] = {}
+        self._steps: Iterator[None] | None = None
         self._latest: Scan | None = None
         self._failed: dict[str, HwinfodError] = {}
         self._suspect: set[tuple[str, int, str]] = set()
@@ -64,44 +70,61 @@ class Objects:
 
     def begin(self, counts: Mapping[str, Mapping[str, int]]) -> None:
         """Starts a scan, unless one is going on. `counts` are the kernel's totals by device and kind."""
-        if self._scanner.is_running:
-            return
-        self._bound = self._read_bound()
-        devices = [
-            DeviceScan(name, index, frozenset(qp for counter in self._bound.get(name, ()) for qp in counter.qps))
-            for name, index in self._inventory.indexes.items()
-        ]
-        self._scanner.begin(Scan(self._host.clock.boottime_ns(), devices), counts)
+        if self._steps is None:
+            devices = [DeviceScan(name, index) for name, index in self._inventory.indexes.items()]
+            self._steps = self._run(Scan(self._host.clock.boottime_ns(), devices), counts)
 
     def work(self) -> None:
-        """Goes on with the scan for at most 20 ms of CPU or 50 ms in all, and publishes it when it is done."""
+        """Goes on with the scan for at most 20 ms of CPU or 50 ms in all."""
+        if self._steps is None:
+            return
         clock = self._host.clock
         cpu_end, end = time.thread_time() + _STEP_CPU_SECONDS, clock.monotonic() + _STEP_SECONDS
-        scan = self._scanner.work(lambda: time.thread_time() >= cpu_end or clock.monotonic() >= end)
-        if scan is None:
-            return
+        for _ in self._steps:
+            if time.thread_time() >= cpu_end or clock.monotonic() >= end:
+                return
+        self._steps = None
+
+    def _run(self, scan: Scan, counts: Mapping[str, Mapping[str, int]]) -> Iterator[None]:
+        """One step a message, a process, a device that is published."""
+        identities: dict[int, Identity] = {}
+        for device in scan.devices:
+            bound = yield from self._read_bound(scan, device)
+            yield from list_objects(self._client, device, counts.get(device.name, {}))
+            added = bound_amounts(device, bound)
+            yield from identify(self._host.roots, {task for task, _ in (*device.amounts, *added) if task}, identities)
+            id_ = self._inventory.ids.get(device.name)
+            if id_ is not None and self._is_read(device, id_):
+                self._published.add(id_)
+                self._host.holdings.publish(make_batch(device, added, identities, id_, scan.begun_boottime_ns))
+                if "qp" not in device.unread:
+                    self._watch.see(device, id_)
+            yield
         self._latest = scan
         self._judge(scan)
-        for device in scan.devices:
-            id_ = self._inventory.ids.get(device.name)
-            if id_ is not None:
-                self._publish(scan, device, id_)
 
-    def _publish(self, scan: Scan, device: DeviceScan, id_: str) -> None:
+    def _read_bound(self, scan: Scan, device: DeviceScan) -> Generator[None, None, list[BoundCounter]]:
+        """Counters bound to queue pairs of a device, where an administrator has turned them on."""
+        bound: list[BoundCounter] = []
+        for port in self._inventory.ports.values():
+            if port.device.name == device.name and has_bound_counters(self._client, port):
+                try:
+                    bound += yield from read_bound_counters(self._client, port)
+                except HwinfodError as error:
+                    scan.trouble[f"{port.title} bound counters"] = error
+        device.wanted_qps = frozenset(qp for counter in bound for qp in counter.qps)
+        return bound
+
+    def _is_read(self, device: DeviceScan, id_: str) -> bool:
+        """Whether a scan found out anything. Withdraws what an old one did when it is too old."""
         self._blank[id_] = self._blank.get(id_, 0) + 1 if device.is_blank else 0
-        if device.is_blank:
-            if self._blank[id_] == _BLANK_SCANS:
-                self._withdraw({id_})
-            return
-        bound = self._bound.get(device.name, ())
-        self._published.add(id_)
-        self._host.holdings.publish(make_batch(self._host.roots, device, bound, id_, scan.begun_boottime_ns))
-        if "qp" not in device.unread:
-            self._watch.see(device, id_)
+        if self._blank[id_] == _BLANK_SCANS:
+            self._withdraw({id_})
+        return not device.is_blank
 
     def _judge(self, scan: Scan) -> None:
         """A device that leaves during a scan is asked for in vain: no trouble, unless the next scan meets it too."""
-        suspect, self._suspect, self._failed = self._suspect, set(), {}
+        suspect, self._suspect, self._failed = self._suspect, set(), dict(scan.trouble)
         for device in scan.devices:
             for kind, error in device.unread.items():
                 key = (device.name, device.index, kind)
@@ -126,20 +149,8 @@ class Objects:
                     self._qps.set(key, (count,))
         self._mr_bytes.sweep()
         self._qps.sweep()
-        for objects, error in self._failed.items():
-            self._skip(objects, error)
-
-    def _read_bound(self) -> dict[str, list[BoundCounter]]:
-        """Counters bound to queue pairs, by device, where an administrator has turned them on."""
-        bound: dict[str, list[BoundCounter]] = {}
-        for port in self._inventory.ports.values():
-            name = port.device.name
-            if name in self._inventory.indexes and has_bound_counters(self._client, port):
-                try:
-                    bound.setdefault(name, []).extend(read_bound_counters(self._client, port))
-                except HwinfodError as error:
-                    self._skip(f"{port.title} bound counters", error)
-        return bound
+        for what, error in self._failed.items():
+            self._skip(what, error)
 
 
 def _qp_columns(key: str) -> list[Column]:

@@ -18,7 +18,7 @@ from hwinfod.sources.nldev.enums import QP_STATES, QP_TYPES
 from hwinfod.sources.nldev.resources import KINDS, parse_resources
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from hwinfod.sources.nldev.client import Client
 
@@ -41,8 +41,8 @@ Holder = tuple[int, str]  # pid and "", or 0 and the kernel user's name; (0, "")
 @dataclass(slots=True)
 class DeviceScan:
     """What one device's objects add up to. `amounts` and `peers` (far ends of connections) by holder, `qps` by type
-    and state, `failed` the queue pairs in the error state by holder, `bound_qps` who holds those that were asked
-    for. `listed` are the kinds that were read, `unread` those that could not be: nothing is known of these, which is
+    and state, `failed` the queue pairs in the error state by holder, `bound_qps` who holds those that are wanted.
+    `listed` are the kinds that were read, `unread` those that could not be: nothing is known of these, which is
     not that there are none."""
 
     name: str
@@ -104,68 +104,42 @@ class DeviceScan:
 
 @dataclass(slots=True)
 class Scan:
-    """One look at all objects of all devices."""
+    """One look at all objects of all devices; `trouble` is what went wrong beside the lists."""
 
     begun_boottime_ns: int
     devices: list[DeviceScan]
+    trouble: dict[str, HwinfodError] = field(default_factory=dict)
 
 
-class Scanner:
-    """Runs scans over a client of its own: a list that is being read bars the kernel from starting another."""
+def list_objects(client: Client, device: DeviceScan, counts: Mapping[str, int]) -> Iterator[None]:
+    """Reads the lists of a device, one step a message. `counts` are the kernel's totals by kind: what is zero there
+    need not be listed. A list that is being read bars the client from all else."""
+    for kind in KINDS:
+        if not counts.get(kind, 1):
+            continue
+        try:
+            yield from _list(client, device, kind)
+        except HwinfodError as error:  # mlx5 lists no queue pair while one is of receive side scaling
+            device.unread[kind] = error
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
-        self._steps: Iterator[None] | None = None
-        self._scan: Scan | None = None
 
-    def begin(self, scan: Scan, counts: Mapping[str, Mapping[str, int]]) -> None:
-        """Starts a scan, unless one is going on. `counts` are the kernel's totals by device and kind: what is
-        zero there need not be listed."""
-        if self._steps is None:
-            self._scan, self._steps = scan, self._run(scan, counts)
-
-    @property
-    def is_running(self) -> bool:
-        return self._steps is not None
-
-    def work(self, is_over: Callable[[], bool]) -> Scan | None:
-        """Goes on until it is told that its time is over. The scan when it is done, else None."""
-        if self._steps is None:
-            return None
-        for _ in self._steps:
-            if is_over():
-                return None
-        scan, self._scan, self._steps = self._scan, None, None
-        return scan
-
-    def _run(self, scan: Scan, counts: Mapping[str, Mapping[str, int]]) -> Iterator[None]:
-        """One step a message."""
-        for device in scan.devices:
-            for kind in KINDS:
-                if not counts.get(device.name, {}).get(kind, 1):
-                    continue
-                try:
-                    yield from self._list(device, kind)
-                except HwinfodError as error:  # mlx5 lists no queue pair while one is of receive side scaling
-                    device.unread[kind] = error
-
-    def _list(self, device: DeviceScan, kind: str) -> Iterator[None]:
-        """All objects of one kind, listed again where they changed meanwhile."""
-        of_kind = KINDS[kind]
-        for attempt in range(_TRIES):
-            part = DeviceScan(device.name, device.index, device.wanted_qps)
-            try:
-                for payload in self._client.iter_dump(of_kind.command, (_DEV_INDEX, device.index)):
-                    part.add(kind, parse_resources(payload, of_kind))
-                    yield
-            except Interrupted:
-                if attempt == _TRIES - 1:
-                    raise
-                continue
-            except NotProvided:
-                if kind in _NEWER_KINDS:
-                    return
+def _list(client: Client, device: DeviceScan, kind: str) -> Iterator[None]:
+    """All objects of one kind, listed again where they changed meanwhile."""
+    of_kind = KINDS[kind]
+    for attempt in range(_TRIES):
+        part = DeviceScan(device.name, device.index, device.wanted_qps)
+        try:
+            for payload in client.iter_dump(of_kind.command, (_DEV_INDEX, device.index)):
+                part.add(kind, parse_resources(payload, of_kind))
+                yield
+        except Interrupted:
+            if attempt == _TRIES - 1:
                 raise
-            device.merge(part)
-            device.listed.add(kind)
-            return
+            continue
+        except NotProvided:
+            if kind in _NEWER_KINDS:
+                return
+            raise
+        device.merge(part)
+        device.listed.add(kind)
+        return

@@ -44,7 +44,7 @@ class FakeDevice:
     objects: dict[str, list[bytes]] = field(default_factory=dict)
     bound: list[bytes] = field(default_factory=list)
     refuses: dict[str, int] = field(default_factory=dict)  # command: errno
-    part: int = 2  # objects in one message
+    part: int = 2  # objects or bound counters in one message
 
     @property
     def guid_text(self) -> str:
@@ -157,14 +157,10 @@ class RdmaHost:
             return [netlink.device(d.index, d.name) + _summary(d) for d in self.devices.values()]
         assert device is not None
         head = netlink.device(device.index, device.name)
-        if command == "STAT_GET":
-            return [head + table("STAT_COUNTER", *device.bound)]
-        kind = RES[command]
-        entries = device.objects.get(kind, [])
-        return [
-            head + table(f"RES_{kind.upper()}", *entries[at : at + device.part])
-            for at in range(0, len(entries), device.part)
-        ]
+        kind = RES.get(command, "")
+        entries = device.bound if command == "STAT_GET" else device.objects.get(kind, [])
+        name = "STAT_COUNTER" if command == "STAT_GET" else f"RES_{kind.upper()}"
+        return [head + table(name, *entries[at : at + device.part]) for at in range(0, len(entries), device.part)]
 
 
 def _summary(device: FakeDevice) -> bytes:

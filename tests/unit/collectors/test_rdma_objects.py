@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from hwinfod.collectors import _rdma_holders
 from hwinfod.collectors._rdma_pauses import classify
 from hwinfod.collectors.rdma import Rdma
 from hwinfod.core.event import EventKind
@@ -121,12 +122,38 @@ def test_a_long_scan_goes_on_at_the_next_ticks(rdma, bench, monkeypatch):
         bench.run()
         ticks += 1
         assert ticks < 10
-    assert ticks == 3
+    assert ticks == 4  # two more messages, the process, the device
     assert holdings(bench)[4711].amounts["qps"] == 6
+    bench.run()
     # The next scan begins and is not done: what is shown is the last one, and how old it is.
     values = bench.run("resources", after=2.0)
     assert values["hw_rdma_qps{device=mlx5_0,type=RC,state=RTS}"] == 6
-    assert values["hw_rdma_resources_age_seconds"] == ticks + 2.0
+    assert values["hw_rdma_resources_age_seconds"] == ticks + 3.0
+
+
+def test_all_that_a_scan_does_is_done_in_steps(rdma, bench, monkeypatch):
+    """Bound counters, lists, the look at each process, and each device when it is known."""
+    looked = []
+    look = _rdma_holders.read_thread_group
+    monkeypatch.setattr(
+        _rdma_holders, "read_thread_group", lambda roots, task: looked.append(task) or look(roots, task)
+    )
+    clock = itertools.count()
+    monkeypatch.setattr("time.thread_time", lambda: next(clock) * 0.021)
+    rdma.add(FakeDevice("mlx5_1", 1, GUID + 16, objects={"qp": [qp(9, 4711)]}))
+    device = rdma.devices["mlx5_0"]
+    device.objects = {"qp": [qp(9, 4711), qp(10, 4800)]}
+    device.bound = [bound(number, {"rdma_rx_bytes": 100}, qps=(9,)) for number in range(4)]
+    scan(bench)
+    published = []
+    while len(published) < 9:
+        published.append(len(bench.host.holdings.current))
+        bench.run()
+    # Bound counters took two steps, the list one, two processes one each, and then the first device is told. The
+    # second has its list and no process that is new.
+    assert published == [0, 0, 0, 0, 0, 1, 1, 2, 2]
+    assert sorted(looked) == [4711, 4800]
+    assert holdings(bench)[4711].amounts["receive_bytes"] == 400
 
 
 def test_a_driver_that_sleeps_over_each_part_ends_a_tick_too(rdma, bench, monkeypatch):
@@ -143,10 +170,10 @@ def test_a_driver_that_sleeps_over_each_part_ends_a_tick_too(rdma, bench, monkey
     rdma.devices["mlx5_0"].objects = {"qp": [qp(number, 4711) for number in range(16)]}
     scan(bench)
     assert len(parts) == 3
-    while DEVICE not in bench.host.holdings.current:
+    for _ in range(3):
         before = len(parts)
         bench.run()
-        assert 0 < len(parts) - before <= 3
+        assert len(parts) - before <= 3
     assert holdings(bench)[4711].amounts["qps"] == 16
 
 
