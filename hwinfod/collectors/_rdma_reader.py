@@ -66,6 +66,7 @@ class Reader:
         self.pauses = Pauses(ethtool, collector.tables["pauses"], collector.skip)
         self._ports: dict[str, _PortColumns] = {}
         self._suspect: set[str] = set()
+        self._has_new_suspect = False
         self._counts: dict[str, dict[str, int]] = {}
         self._totals = Groups(self._table, _total_columns)
         self._device_counters = Groups(self._table, self._device_columns)
@@ -84,7 +85,7 @@ class Reader:
         self._owned.close()
 
     def sample(self) -> None:
-        if self._inventory.has_changed() or self._suspect:
+        if self._inventory.has_changed() or self._has_new_suspect:
             self.follow()
         suspect, self._suspect = self._suspect, set()
         now = self._host.clock.monotonic()
@@ -99,6 +100,7 @@ class Reader:
                     self._collector.skip(title, error)
             except HwinfodError as error:
                 self._collector.skip(title, error)
+        self._has_new_suspect = not self._suspect <= suspect  # who refuses for good is looked at with all others
         for name, files in self._inventory.device_counters.items():
             self._device_counters.set(name, files.read())
         self._device_counters.sweep()
