@@ -100,8 +100,8 @@ class Inventory:
         before = self.ports.get(port.title)
         if before is not None and before.identity == port.identity:
             before.facts = facts
-            before.ask_again()
-            return before
+            port = before
+        port.follow()
         return port
 
     def _interface(self, reach: tuple[Client, int], device: RdmaDevice, number: int, in_sysfs: str) -> str:
@@ -209,6 +209,7 @@ class Inventory:
             "numa_node": "" if device.numa_node is None else str(device.numa_node),
             "firmware": device.firmware,
             "gids": " ".join(f"{gid.position}:{gid.address}" for gid in facts.gids[:8]),
+            "counters_off": " ".join(port.counters_off),
         }
         id_ = self.ids[device.name]
         return Device(f"{id_}/{port.number}", "rdma port", port.title, labels, PORT_INFO, parent=id_)

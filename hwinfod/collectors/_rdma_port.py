@@ -3,18 +3,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwinfod.collectors._rdma_families import HW_COUNTER, LABELLED, SINGLE
-from hwinfod.errors import NotProvided
+from hwinfod.errors import HwinfodError, NotProvided
 from hwinfod.sources.files import Attribute
 from hwinfod.sources.infiniband import PortFiles
 from hwinfod.sources.infiniband_counters import CounterFiles, in_base_unit, saturation
 from hwinfod.sources.nldev.attributes import NUMBERS
-from hwinfod.sources.nldev.counters import CounterLayout
+from hwinfod.sources.nldev.counters import CounterLayout, parse_counter_status
 from hwinfod.sources.nldev.devices import parse_port
 from hwinfod.sources.nldev.enums import COMMAND
 from hwinfod.sources.nldev.messages import ReplyTooBig
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("hwinfod.rdma")
 
 _DEV_INDEX, _PORT_INDEX = NUMBERS["DEV_INDEX"], NUMBERS["PORT_INDEX"]
-_PORT_GET, _STAT_GET = COMMAND["PORT_GET"], COMMAND["STAT_GET"]
+_PORT_GET, _STAT_GET, _STAT_GET_STATUS = COMMAND["PORT_GET"], COMMAND["STAT_GET"], COMMAND["STAT_GET_STATUS"]
 _PMA = "counters/"
 
 
@@ -49,7 +50,8 @@ class Port:
 
     `names` are the counters in the order in which `read_counters` gives them: "counters/NAME" for those of the
     port's management agent, NAME for the driver's. It is a new tuple when the driver's list has changed.
-    `saturated` is how many counters stood at their register's limit at the last two readings.
+    `saturated` is how many counters stood at their register's limit at the last two readings, `counters_off` the
+    driver's optional counters that nobody has turned on, as of the last `follow`.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class Port:
         self.title = f"{device.name}/{number}"
         self.names: tuple[str, ...] = ()
         self.saturated = 0
+        self.counters_off: tuple[str, ...] = ()
         self._reach = reach
         self._files = PortFiles(device, number)
         directory = os.path.join(device.directory, "ports", str(number))
@@ -115,14 +118,19 @@ class Port:
         self._standing = standing
         return [*(None if v is None else in_base_unit(n, v) for n, v in zip(self._pma.names, raw)), *hw_values]
 
-    def ask_again(self) -> None:
-        """Counters come over netlink again, where it had refused them for the moment."""
+    def follow(self) -> None:
+        """Asks what may have changed since it was found. Counters come over netlink again, where it had refused them
+        for the moment."""
         if self._is_refused:
             self._is_refused, self._hw_files = False, None
+        if self._reach is not None:
+            with contextlib.suppress(HwinfodError):  # before Linux 5.16, and of a port without counters
+                known = parse_counter_status(self._reach[0].ask(_STAT_GET_STATUS, *self.attributes))
+                self.counters_off = tuple(counter.name for counter in known if counter.enabled is False)
 
     def _read_hw(self) -> tuple[tuple[str, ...], Sequence[Value]]:
         """The driver's counters over netlink; from files where it has too many for one message, or none at all, and
-        until `ask_again` where it refuses: EINVAL is any trouble of the driver too."""
+        until `follow` where it refuses: EINVAL is any trouble of the driver too."""
         if self._reach is not None and self._hw_files is None:
             try:
                 payload = self._reach[0].ask(_STAT_GET, *self.attributes)

@@ -18,7 +18,8 @@ class RdmaCount(TypedDict):
 
 class RdmaPort(TypedDict):
     """`totals` are traffic by metric name, `errors`, `retransmits` and `congestion` what went wrong by cause;
-    `counters` are all counters of the port by the kernel's names."""
+    `counters` are all counters of the port by the kernel's names, `counters_off` the names of those that the driver
+    counts once they are turned on, which nobody has done."""
 
     id: str
     port: int
@@ -28,6 +29,7 @@ class RdmaPort(TypedDict):
     physical_state: str
     rate_bytes_per_second: WireValue
     facts: dict[str, str]
+    counters_off: list[str]
     totals: dict[str, WireValue]
     link_transitions: RdmaCount
     errors: dict[str, RdmaCount]

@@ -27,7 +27,8 @@ RES = {f"RES_{kind.upper()}_GET": kind for kind in KINDS}
 
 @dataclass
 class FakeDevice:
-    """`hw` are the driver's counters, None for a driver that has none. `objects` by kind: entries as bytes. `netdev` is
+    """`hw` are the driver's counters, None for a driver that has none; `optional` says of others whether they are on,
+    None for a kernel that does not. `objects` by kind: entries as bytes. `netdev` is
     the network interface in sysfs, `told_netdev` in netlink: None for the same, "" for one in another namespace."""
 
     name: str
@@ -40,6 +41,7 @@ class FakeDevice:
     physical_state: int = 5
     rate: str = "200 Gb/sec (4X HDR)"
     hw: dict[str, int] | None = None
+    optional: dict[str, bool] | None = None
     counters: dict[str, object] = field(default_factory=dict)
     objects: dict[str, list[bytes]] = field(default_factory=dict)
     bound: list[bytes] = field(default_factory=list)
@@ -143,6 +145,8 @@ class RdmaHost:
             told = device.netdev if device.told_netdev is None else device.told_netdev
             netdev = netlink.text("NDEV_NAME", told) if told else b""
             return head + u8("PORT_STATE", device.state) + u8("PORT_PHYS_STATE", device.physical_state) + netdev
+        if command == "STAT_GET_STATUS":
+            return None if device.optional is None else head + _statuses(device)
         if NUMBERS["STAT_MODE"] in asked:
             return head + u32("STAT_MODE", 2 if device.bound else 0)
         return None if device.hw is None else head + netlink.counters(device.hw)
@@ -161,6 +165,19 @@ class RdmaHost:
         entries = device.bound if command == "STAT_GET" else device.objects.get(kind, [])
         name = "STAT_COUNTER" if command == "STAT_GET" else f"RES_{kind.upper()}"
         return [head + table(name, *entries[at : at + device.part]) for at in range(0, len(entries), device.part)]
+
+
+def _statuses(device: FakeDevice) -> bytes:
+    names = {**dict.fromkeys(device.hw or {}), **(device.optional or {})}
+    entries = [
+        table(
+            "STAT_HWCOUNTER_ENTRY",
+            text("STAT_HWCOUNTER_ENTRY_NAME", name) + u32("STAT_HWCOUNTER_INDEX", position),
+            b"" if is_on is None else u8("STAT_HWCOUNTER_DYNAMIC", is_on),
+        )
+        for position, (name, is_on) in enumerate(names.items())
+    ]
+    return table("STAT_HWCOUNTERS", *entries)
 
 
 def _summary(device: FakeDevice) -> bytes:

@@ -76,6 +76,8 @@ def _port(device: RdmaDevice, port: RdmaPort, terminal: Terminal) -> list[str]:
     lines = _wrapped(terminal.paint(f"port {port['port']}", "bold"), told, terminal)
     groups = {"": {"link lost": port["link_transitions"]}, "error": port["errors"]}
     groups |= {"retransmit": port["retransmits"], "congestion": port["congestion"]}
+    off = wrap("counters that are off  ", [printable(name) for name in port["counters_off"]], terminal.width)
+    lines += [terminal.paint(line, "dim") for line in off] if port["counters_off"] else []
     rows = [
         [f"{kind} {name}".strip(), figure(count["total"]), _hour(count, terminal)]
         for kind, counts in groups.items()
@@ -98,6 +100,8 @@ def _holders(device: RdmaDevice, resources: RdmaResources, terminal: Terminal, *
     if resources["age_seconds"] is not None:
         told.append(f"listed {units.duration(resources['age_seconds'])} ago")
     title = _wrapped(terminal.paint("objects", "bold"), told, terminal)
+    if resources["age_seconds"] is None:
+        return [*title, *folded(_why_unknown(device), terminal.width)]
     if not resources["holders"]:
         return [*title, "nobody in sight holds any"]
     rows = [["PID", "PROCESS", "OWNER", *_AMOUNTS.values(), "PEERS"]]
@@ -106,6 +110,15 @@ def _holders(device: RdmaDevice, resources: RdmaResources, terminal: Terminal, *
     commands = [holder["command_line"] for holder in resources["holders"]]
     head, *table = _command_column.table(rows, commands, terminal, right=frozenset({0, 3, 4, 5, 6, 7}), wide=wide)
     return [*title, terminal.paint(head, "dim"), *with_below(table, below)]
+
+
+def _why_unknown(device: RdmaDevice) -> str:
+    """Why nothing is said of who holds objects."""
+    if device["status"] != "present":
+        return "who held any is not known any more: the device is lost"
+    if not device["resources"]:
+        return "who holds any is not known: the kernel's RDMA netlink does not show this device"
+    return "who holds any is not known: they were not listed so far; where that lasts, `hwinfoctl collectors` tells"
 
 
 def _fit(rows: list[list[str]], width: int) -> list[list[str]]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from hwinfod.wire.rdma import RdmaCount, RdmaDevice, RdmaDevices, RdmaPort
 
 _HOUR_NS = 3600 * 10**9
+_COUNTERS_OFF = "counters_off"
 _SINGLE = tuple(metric for metric, _ in families.SINGLE)
 
 
@@ -154,7 +155,8 @@ def _port(port: Device, latest: _Latest) -> RdmaPort:
         "state": latest.state(families.STATE, *labels),
         "physical_state": latest.state(families.PHYSICAL_STATE, *labels),
         "rate_bytes_per_second": wire_value(latest.value(families.RATE, *labels)),
-        "facts": dict(port.facts),
+        "facts": {name: fact for name, fact in port.facts.items() if name != _COUNTERS_OFF},
+        "counters_off": port.facts.get(_COUNTERS_OFF, "").split(),
         "totals": {metric.name: wire_value(latest.value(metric, *labels)) for metric in _SINGLE},
         "link_transitions": latest.count(families.LINK_TRANSITIONS, *labels),
         "errors": latest.counts(families.ERRORS, *labels),

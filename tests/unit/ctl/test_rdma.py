@@ -127,10 +127,39 @@ def asker_document():
     port = {
         "port": 1, "status": "present", "up": True, "state": "active", "physical_state": "linkup",
         "rate_bytes_per_second": 5e10, "facts": {"link_layer": "InfiniBand", "netdev": "ibp23s0f0np0", "lid": "0x1a2b"},
+        "counters_off": ["cc_rx_ce_pkts", "cc_rx_cnp_pkts", "cc_tx_cnp_pkts", "rdma_tx_packets", "rdma_tx_bytes"],
         "link_transitions": {"total": 3, "last_hour": 0}, "errors": {}, "retransmits": {}, "congestion": {},
     }  # fmt: skip
     resources = {"pd": 1024, "cq": 70_000, "qp": 123_456, "mr": 10**6, "ctx": 1024, "cm_id": 2048, "srq": 16}
     return {"name": "mlx5_bond_0", "status": "present", "facts": facts, "ports": [port], "resources": resources}
+
+
+def test_optional_counters_that_are_off_are_named(asker, capsys):
+    asker.device.optional = {"cc_rx_ce_pkts": False, "rdma_tx_bytes": True}
+    asker.bench.run("facts")
+    assert (
+        row(run(capsys, "rdma", "mlx5_0")[1], "counters that are off") == "counters that are off cc_rx_ce_pkts".split()
+    )
+    asker.device.optional = {"cc_rx_ce_pkts": True}
+    asker.bench.run("facts")
+    assert "counters that are off" not in run(capsys, "rdma", "mlx5_0")[1]
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({}, "they were not listed so far"),
+        ({"resources": {}}, "RDMA netlink does not show this device"),
+        ({"status": "lost"}, "the device is lost"),
+    ],
+)
+def test_holders_that_nobody_looked_for_are_not_said_to_be_none(asker_document, change, why):
+    out = Terminal(io.StringIO(), {"COLUMNS": "80"})
+    lines = _rdma_device.screen({**asker_document, **change}, {"age_seconds": None, "holders": []}, out)
+    said = " ".join(" ".join(lines).split())
+    assert why in said
+    assert "nobody" not in said
+    assert max(map(len, lines)) <= 80
 
 
 @pytest.mark.parametrize(("width", "is_narrow"), [(60, True), (200, False)])

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 from types import MappingProxyType
@@ -97,6 +98,18 @@ def test_a_port_says_what_the_collector_saw(ask):
     assert port["congestion"] == {"cnp_sent": {"total": 7, "last_hour": 0}}
     assert ask("/v1/rdma")["netns_mode"] == "shared"
     assert ask("/v1/rdma/mlx5_0")["resources"]["qp"] == 4
+
+
+def test_a_port_names_the_counters_that_nobody_turned_on(ask):
+    assert ask("/v1/rdma/mlx5_0")["ports"][0]["counters_off"] == []  # a kernel that does not tell
+    ask.device.optional = {"cc_rx_ce_pkts": False, "cc_rx_cnp_pkts": False, "rdma_tx_bytes": True}
+    ask.bench.run("facts")
+    (port,) = ask("/v1/rdma/mlx5_0")["ports"]
+    assert port["counters_off"] == ["cc_rx_ce_pkts", "cc_rx_cnp_pkts"]
+    assert "counters_off" not in port["facts"]
+    ask.device.refuses["STAT_GET_STATUS"] = errno.EBUSY  # once, and they are no others for that
+    ask.bench.run("facts")
+    assert ask("/v1/rdma/mlx5_0")["ports"] == [port]
 
 
 def test_the_last_hour_is_told_from_what_was_before(ask):
