@@ -6,8 +6,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from hwinfod.collectors._rdma_scan import NOBODY
 from hwinfod.core.holding import Batch, Holding
-from hwinfod.errors import HwinfodError
+from hwinfod.errors import Gone, HwinfodError, NotProvided
 from hwinfod.sources.files import read_file
 from hwinfod.sources.nldev.attributes import NUMBERS
 from hwinfod.sources.nldev.counters import parse_bound_counters, parse_counter_mode
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from hwinfod.collectors._rdma_port import Port
     from hwinfod.collectors._rdma_scan import DeviceScan, Holder
+    from hwinfod.collectors._rdma_traffic import Key
     from hwinfod.core.host import RootPaths
     from hwinfod.sources.nldev.client import Client
     from hwinfod.sources.nldev.counters import BoundCounter
@@ -31,25 +33,14 @@ _OF_QPS = (NUMBERS["STAT_RES"], NUMBERS["RES_QP"])
 _ASK_MODE = (NUMBERS["STAT_MODE"], 0)
 _STAT_LIMIT = 4096
 
-# Traffic under one name, whatever the driver calls it. Linux 6.15 and mlx5 count it for queue pairs too.
-_TRAFFIC = {
-    "rdma_rx_bytes": "receive_bytes",
-    "rx_bytes": "receive_bytes",
-    "rdma_tx_bytes": "transmit_bytes",
-    "tx_bytes": "transmit_bytes",
-    "rdma_rx_packets": "receive_packets",
-    "rx_pkts": "receive_packets",
-    "rdma_tx_packets": "transmit_packets",
-    "tx_pkts": "transmit_packets",
-}
-
 
 def has_bound_counters(client: Client, port: Port) -> bool:
-    """Whether an administrator has bound counters to queue pairs of a port, one by one or by rule."""
+    """Whether an administrator has bound counters to queue pairs of a port, one by one or by rule. Raises a ReadError
+    or ParseError."""
     try:
         mode = parse_counter_mode(client.ask(_STAT_GET, *port.attributes, _ASK_MODE, _OF_QPS))
-    except HwinfodError:
-        return False  # most drivers have none
+    except (Gone, NotProvided):
+        return False  # before Linux 5.3
     return mode.mode != 0
 
 
@@ -70,26 +61,37 @@ def identify(roots: RootPaths, tasks: Iterable[int], identities: dict[int, Ident
             yield
 
 
+def key_of(holder: Holder, identities: Mapping[int, Identity]) -> Key | None:
+    """None for one that this process may not see."""
+    task, kernel = holder
+    return (*identities.get(task, (0, 0)), kernel) if task or kernel else None
+
+
+def holder_of(counter: BoundCounter, scan: DeviceScan) -> Holder:
+    """Whose traffic a bound counter counts: whom the kernel names, or who has all of its queue pairs."""
+    if counter.pid or counter.kernel_name:
+        return counter.pid or 0, counter.kernel_name or ""
+    holders = {scan.bound_qps.get(number, NOBODY) for number in counter.qps}
+    return holders.pop() if len(holders) == 1 else NOBODY
+
+
 def make_batch(
     scan: DeviceScan,
-    bound: Mapping[Holder, Counter[str]],
+    traffic: Mapping[Key, Counter[str]],
     identities: Mapping[int, Identity],
     device: str,
     boottime_ns: int,
 ) -> Batch:
     """The holdings of one device. What belongs to nobody that this process may see is in the totals alone."""
-    amounts: dict[tuple[int, int, str], Counter[str]] = {}
-    peers: dict[tuple[int, int, str], set[str]] = {}
-    for holder in {**scan.amounts, **bound}:
-        task, kernel = holder
-        if not task and not kernel:
-            continue
-        key = (*identities.get(task, (0, 0)), kernel)
-        amounts.setdefault(key, Counter()).update(scan.amounts.get(holder, {}))
-        amounts[key].update(bound.get(holder, {}))
-        peers.setdefault(key, set()).update(scan.peers.get(holder, ()))
+    amounts: dict[Key, Counter[str]] = {key: Counter(counts) for key, counts in traffic.items()}
+    peers: dict[Key, set[str]] = {}
+    for holder, counts in scan.amounts.items():
+        key = key_of(holder, identities)
+        if key is not None:
+            amounts.setdefault(key, Counter()).update(counts)
+            peers.setdefault(key, set()).update(scan.peers.get(holder, ()))
     holdings = [
-        Holding(pid, start, dict(counts), kernel, tuple(sorted(peers[pid, start, kernel])))
+        Holding(pid, start, dict(counts), kernel, tuple(sorted(peers.get((pid, start, kernel), ()))))
         for (pid, start, kernel), counts in amounts.items()
     ]
     return Batch(device, boottime_ns, dict(scan.totals), tuple(holdings))
@@ -103,19 +105,3 @@ def _identify(roots: RootPaths, task: int) -> Identity:
         return process, parse_stat(read_file(roots.proc(str(process), "stat"), _STAT_LIMIT)).start_time_ticks
     except HwinfodError:
         return task, 0
-
-
-def bound_amounts(scan: DeviceScan, bound: Iterable[BoundCounter]) -> Mapping[Holder, Counter[str]]:
-    """Bound counters by holder: the one that the kernel names, or the one who has all of its queue pairs."""
-    amounts: dict[Holder, Counter[str]] = {}
-    for counter in bound:
-        holder = (counter.pid or 0, counter.kernel_name or "")
-        if holder == (0, ""):
-            holders = {scan.bound_qps.get(number, (0, "")) for number in counter.qps}
-            if len(holders) != 1:
-                continue
-            (holder,) = holders
-        counts = amounts.setdefault(holder, Counter())
-        for name, value in counter.values.items():
-            counts[_TRAFFIC.get(name, f"counter_{name}")] += value
-    return amounts

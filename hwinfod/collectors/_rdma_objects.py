@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 
 from hwinfod.collectors import _rdma_families as families
 from hwinfod.collectors._rdma_holders import (
-    bound_amounts,
     has_bound_counters,
+    holder_of,
     identify,
+    key_of,
     make_batch,
     read_bound_counters,
 )
 from hwinfod.collectors._rdma_scan import AMOUNTS, DeviceScan, Scan, list_objects
+from hwinfod.collectors._rdma_traffic import Traffic
 from hwinfod.collectors._rdma_watch import QpWatch
 from hwinfod.core.table import Groups
 from hwinfod.errors import Gone, HwinfodError, NotProvided
@@ -51,6 +53,7 @@ class Objects:
         self._suspect: set[tuple[str, int, str]] = set()
         self._published: set[str] = set()
         self._blank: dict[str, int] = {}
+        self._traffic: dict[str, Traffic] = {}
         self._watch = QpWatch(host.events)
         self._age = table.bind([families.SCAN_AGE])
         self._qps = Groups(table, _qp_columns)
@@ -58,7 +61,9 @@ class Objects:
 
     def follow(self) -> None:
         """Withdraws the holdings of devices that are not there any more."""
-        self._withdraw(self._published - set(self._inventory.ids.values()))
+        present = set(self._inventory.ids.values())
+        self._withdraw(self._published - present)
+        self._traffic = {id_: traffic for id_, traffic in self._traffic.items() if id_ in present}
 
     def close(self) -> None:
         self._withdraw(set(self._published))
@@ -91,29 +96,49 @@ class Objects:
         for device in scan.devices:
             bound = yield from self._read_bound(scan, device)
             yield from list_objects(self._client, device, counts.get(device.name, {}))
-            added = bound_amounts(device, bound)
-            yield from identify(self._host.roots, {task for task, _ in (*device.amounts, *added) if task}, identities)
             id_ = self._inventory.ids.get(device.name)
-            if id_ is not None and self._is_read(device, id_):
-                self._published.add(id_)
-                self._host.holdings.publish(make_batch(device, added, identities, id_, scan.begun_boottime_ns))
-                if "qp" not in device.unread:
-                    self._watch.see(device, id_)
+            if id_ is not None:
+                traffic = self._traffic.setdefault(id_, Traffic())
+                yield from self._count(device, bound, traffic, identities)
+                is_here = self._inventory.ids.get(device.name) == id_  # still: those were steps
+                if is_here and self._is_read(device, id_):
+                    self._published.add(id_)
+                    batch = make_batch(device, traffic.amounts, identities, id_, scan.begun_boottime_ns)
+                    self._host.holdings.publish(batch)
+                    if "qp" not in device.unread:
+                        self._watch.see(device, id_)
             yield
         self._latest = scan
         self._judge(scan)
 
-    def _read_bound(self, scan: Scan, device: DeviceScan) -> Generator[None, None, list[BoundCounter]]:
-        """Counters bound to queue pairs of a device, where an administrator has turned them on."""
+    def _read_bound(self, scan: Scan, device: DeviceScan) -> Generator[None, None, list[BoundCounter] | None]:
+        """Counters bound to queue pairs of a device, where an administrator has turned them on; None where they could
+        not be read."""
         bound: list[BoundCounter] = []
         for port in self._inventory.ports.values():
-            if port.device.name == device.name and has_bound_counters(self._client, port):
-                try:
+            if port.device.name != device.name:
+                continue
+            try:
+                if has_bound_counters(self._client, port):
                     bound += yield from read_bound_counters(self._client, port)
-                except HwinfodError as error:
-                    scan.trouble[f"{port.title} bound counters"] = error
+            except HwinfodError as error:
+                scan.trouble[f"{port.title} bound counters"] = error
+                return None
         device.wanted_qps = frozenset(qp for counter in bound for qp in counter.qps)
         return bound
+
+    def _count(
+        self, device: DeviceScan, bound: list[BoundCounter] | None, traffic: Traffic, identities: dict[int, Identity]
+    ) -> Iterator[None]:
+        """Finds out which processes hold objects and counters, and adds up what those counted. Who lives keeps what
+        was counted, also without a queue pair."""
+        holders = {*device.amounts, *(holder_of(counter, device) for counter in bound or ())}
+        tasks = {task for task, _ in holders} | {pid for pid, _, _ in traffic.amounts}
+        yield from identify(self._host.roots, tasks - {0}, identities)
+        if bound is not None:
+            traffic.add(bound, lambda counter: key_of(holder_of(counter, device), identities))
+        living = {(process, start, "") for process, start in identities.values() if start}
+        traffic.keep(living | {key_of(holder, identities) for holder in holders})
 
     def _is_read(self, device: DeviceScan, id_: str) -> bool:
         """Whether a scan found out anything. Withdraws what an old one did when it is too old."""

@@ -35,7 +35,8 @@ AMOUNTS = {"qp": "qps", "cq": "cqs", "mr": "mrs", "cm_id": "cm_ids", "pd": "pds"
 _STATE_AMOUNTS = {number: f"qps_state_{state.lower()}" for number, state in enumerate(QP_STATES)}
 _TYPE_AMOUNTS = {number: f"qps_type_{kind.lower()}" for number, kind in QP_TYPES.items()}
 
-Holder = tuple[int, str]  # pid and "", or 0 and the kernel user's name; (0, "") is whom we may not see
+Holder = tuple[int, str]  # pid and "", or 0 and the kernel user's name
+NOBODY: Holder = (0, "")  # whom we may not see
 
 
 @dataclass(slots=True)

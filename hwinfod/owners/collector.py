@@ -17,11 +17,12 @@ from hwinfod.core.table import Groups
 from hwinfod.owners import blindness, families
 from hwinfod.owners.ages import Ages
 from hwinfod.owners.budget import OTHER, YOUNGEST_SECONDS, Budget, add_rows
-from hwinfod.owners.families import BLIND, CONFLICTS, GPU, GPU_UNATTRIBUTED, OWNERS_DROPPED, RDMA
+from hwinfod.owners.families import BLIND, CONFLICTS, GPU, GPU_UNATTRIBUTED, OWNERS_DROPPED, RDMA, RDMA_TRAFFIC
 from hwinfod.owners.names.book import NameBook
 from hwinfod.owners.process import Processes
 from hwinfod.owners.roster import Roster, nodes_of
 from hwinfod.owners.shares import fit
+from hwinfod.owners.traffic import RdmaTraffic
 from hwinfod.settings import Integer, Setting
 
 if TYPE_CHECKING:
@@ -33,7 +34,17 @@ if TYPE_CHECKING:
     from hwinfod.owners.budget import Labels
     from hwinfod.owners.shares import Shares
 
-__all__ = ["BLIND", "CONFLICTS", "GPU", "GPU_UNATTRIBUTED", "MOST_OWNERS", "OWNERS_DROPPED", "RDMA", "Owners"]
+__all__ = [
+    "BLIND",
+    "CONFLICTS",
+    "GPU",
+    "GPU_UNATTRIBUTED",
+    "MOST_OWNERS",
+    "OWNERS_DROPPED",
+    "RDMA",
+    "RDMA_TRAFFIC",
+    "Owners",
+]
 
 _BLINDNESS_SECONDS = 10
 MOST_OWNERS = Setting(
@@ -61,6 +72,7 @@ class Owners(Collector):
         self.conflicts: frozenset[str] = frozenset()
         self.state = self.table.bind((BLIND, OWNERS_DROPPED, CONFLICTS))
         self.rows = Groups(self.table, _columns_of)
+        self.traffic = RdmaTraffic(self.table)
         self.unattributed = Groups(self.table, lambda key: [(GPU_UNATTRIBUTED, tuple(key.split("\0")))])
 
     @beat(seconds=5)
@@ -128,6 +140,7 @@ class Owners(Collector):
         for key, values in self._sums(lasting, shown).items():
             self.rows.set(key, values)
         self.rows.sweep()
+        self.traffic.fill(lasting, self.host.devices.current, with_counters=not self.budget.is_over)
         for device, rest in unattributed.items():
             gpu = self._gpu_labels(device)
             if gpu:

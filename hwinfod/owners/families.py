@@ -31,6 +31,18 @@ RDMA = {
         ("qp_errors", "Queue pairs in the error state that the owner's processes hold.", ""),
     )
 }
+RDMA_TRAFFIC = {
+    amount: Metric(
+        name=f"hw_owner_rdma_{amount}_total",
+        kind=Kind.COUNTER,
+        unit="bytes",
+        help=f"Data that the owner's processes {done} over the device, on queue pairs to which an administrator has"
+        " bound counters (rdma statistic qp).",
+        source="RDMA netlink STAT_GET with STAT_RES (75) of RES_QP, /proc/PID/cgroup",
+        labels=_RDMA,
+    )
+    for amount, done in (("receive_bytes", "received"), ("transmit_bytes", "sent"))
+}
 GPU_UNATTRIBUTED = Metric(
     name="hw_gpu_memory_unattributed_bytes",
     kind=Kind.GAUGE,

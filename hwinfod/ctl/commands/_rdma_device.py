@@ -107,6 +107,8 @@ def _holders(device: RdmaDevice, resources: RdmaResources, terminal: Terminal, *
     rows = [["PID", "PROCESS", "OWNER", *_AMOUNTS.values(), "PEERS"]]
     rows += [_holder(holder) for holder in resources["holders"]]
     below = _fit(rows, terminal.width)
+    for more, holder in zip(below, resources["holders"], strict=True):
+        more.extend(_traffic(holder["amounts"]))
     commands = [holder["command_line"] for holder in resources["holders"]]
     head, *table = _command_column.table(rows, commands, terminal, right=frozenset({0, 3, 4, 5, 6, 7}), wide=wide)
     return [*title, terminal.paint(head, "dim"), *with_below(table, below)]
@@ -119,6 +121,13 @@ def _why_unknown(device: RdmaDevice) -> str:
     if not device["resources"]:
         return "who holds any is not known: the kernel's RDMA netlink does not show this device"
     return "who holds any is not known: they were not listed so far; where that lasts, `hwinfoctl collectors` tells"
+
+
+def _traffic(amounts: Mapping[str, WireValue]) -> list[str]:
+    """What counters that an administrator bound have counted: one line, or none."""
+    told = {"received": units.number(amounts.get("receive_bytes")), "sent": units.number(amounts.get("transmit_bytes"))}
+    parts = [f"{units.size(count)} {done}" for done, count in told.items() if count is not None]
+    return [", ".join(parts)] if parts else []
 
 
 def _fit(rows: list[list[str]], width: int) -> list[list[str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import errno
 import itertools
+import shutil
 from pathlib import Path
 
 import pytest
@@ -277,6 +278,20 @@ def test_a_device_that_leaves_takes_its_holdings_along(rdma, bench):
     assert bench.host.holdings.current == {}
 
 
+def test_a_device_that_leaves_while_its_processes_are_looked_up_is_not_told_of(rdma, bench, monkeypatch):
+    clock = itertools.count()
+    monkeypatch.setattr("time.thread_time", lambda: next(clock) * 0.021)
+    rdma.devices["mlx5_0"].objects = {"qp": [qp(9, 4711), qp(10, 4800)]}
+    rdma.add(FakeDevice("mlx5_1", 1, GUID + 16))
+    scan(bench)
+    bench.run()  # one of two processes
+    rdma.remove("mlx5_0")
+    for _ in range(5):
+        bench.run()
+        assert DEVICE not in bench.host.holdings.current
+    assert "rdma:9803:9bff:fe12:3466" in bench.host.holdings.current
+
+
 def test_queue_pairs_that_stay_in_error_are_an_event_once(rdma, bench):
     device = rdma.devices["mlx5_0"]
     device.objects = {"qp": [qp(9, 4711, state=6), qp(10, 4711)]}
@@ -303,6 +318,57 @@ def test_bound_counters_become_traffic_of_the_holder_of_their_queue_pairs(rdma, 
     assert (held[4711].amounts["receive_bytes"], held[4711].amounts["counter_out_of_buffer"]) == (100, 2)
     assert held[4800].amounts["receive_bytes"] == 7
     assert held["nvme_rdma"].amounts == {"transmit_bytes": 3}
+
+
+def received(bench: Bench) -> dict[int | str, float | None]:
+    return {who: holding.amounts.get("receive_bytes") for who, holding in holdings(bench).items()}
+
+
+def test_traffic_does_not_fall_when_queue_pairs_end_and_their_counter_with_them(rdma, bench):
+    device = rdma.devices["mlx5_0"]
+    device.objects = {"qp": [qp(9, 4711), qp(10, 4800)]}
+    device.bound = [bound(4, {"rdma_rx_bytes": 1000}, qps=(9,)), bound(5, {"rdma_rx_bytes": 50}, who=4800)]
+    scan(bench)
+    device.bound = [bound(4, {"rdma_rx_bytes": 1200}, qps=(9,)), bound(5, {"rdma_rx_bytes": 50}, who=4800)]
+    scan(bench)
+    assert received(bench) == {4711: 1200, 4800: 50}
+    device.objects = {"qp": [qp(11, 4711)]}
+    device.bound = [bound(4, {"rdma_rx_bytes": 3}, qps=(11,))]  # anew, and the firmware took the number again
+    scan(bench)
+    assert received(bench) == {4711: 1203, 4800: 50}  # and who has no queue pair any more lives
+    device.objects, device.bound = {}, []
+    shutil.rmtree(rdma.directory / "proc/4800")
+    scan(bench)
+    assert received(bench) == {4711: 1203}
+    rdma.process(4711, start=5000)  # another one of that number
+    scan(bench)
+    assert received(bench) == {}
+
+
+def test_a_number_that_another_process_has_now_counts_from_its_beginning(rdma, bench):
+    device = rdma.devices["mlx5_0"]
+    device.objects = {"qp": [qp(9, 4711), qp(10, 4800)]}
+    device.bound = [bound(4, {"rdma_rx_bytes": 1000}, who=4711)]
+    scan(bench)
+    device.bound = [bound(4, {"rdma_rx_bytes": 1500}, who=4800)]
+    scan(bench)
+    assert received(bench) == {4711: 1000, 4800: 1500}
+
+
+@pytest.mark.parametrize("refused", ["STAT_GET", "RES_QP_GET"])
+def test_traffic_that_can_not_be_read_or_given_for_once_is_counted_once(rdma, bench, refused):
+    device = rdma.devices["mlx5_0"]
+    device.objects = {"qp": [qp(9, 4711)], "mr": [mr(1, 4711, 64)]}
+    device.bound = [bound(4, {"rdma_rx_bytes": 1000}, qps=(9,))]
+    scan(bench)
+    device.refuses = {refused: errno.EIO}
+    device.bound = [bound(4, {"rdma_rx_bytes": 1100}, qps=(9,))]
+    scan(bench)
+    assert received(bench) == {4711: 1000}
+    assert any("EIO" in error or "Input/output" in error for error in bench.skipped.values())
+    device.refuses = {}
+    scan(bench)
+    assert received(bench) == {4711: 1100}
 
 
 def test_counters_that_nobody_bound_are_not_read(rdma, bench):

@@ -88,10 +88,10 @@ def given_(index: int, sharing: str = "whole", share: float | None = 1.0) -> dic
 
 
 _OWNERS = st.builds(
-    lambda name, gpus, cards, given, kind: owner(
+    lambda name, gpus, cards, traffic, given, kind: owner(
         name,
         *(gpu(n, memory_bytes=70.5 * GIB, utilization_ratio=0.95) for n in gpus),
-        *({**nic(n, qps=160, qp_errors=7), "name": f"{stem}{n}"} for n, stem in cards.items()),
+        *({**nic(n, qps=160, qp_errors=7, **traffic), "name": f"{stem}{n}"} for n, stem in cards.items()),
         allocated=[given_(n, *how) for n, how in given.items()],
         kind=kind,
         since_seconds=-40_000_000.0,
@@ -99,6 +99,7 @@ _OWNERS = st.builds(
     st.text(st.characters(codec="ascii", categories=("L", "N", "P")), min_size=1, max_size=90),
     st.sets(st.integers(0, 15), min_size=1),
     st.dictionaries(st.integers(0, 15), st.sampled_from(["mlx5_", "bnxt_re", "rocep65s0f"])),
+    st.sampled_from([{}, {"receive_bytes": GIB, "transmit_bytes": 1001 * GIB}]),
     st.dictionaries(st.integers(0, 15), st.sampled_from([("whole", 1.0), ("time-slicing", 0.25), ("mig", 3 / 7)])),
     st.sampled_from(["pod", "container", "job", "unit"]),
 )
@@ -117,6 +118,12 @@ def test_rows_fit_and_nothing_that_matters_is_cut(owners: list[Owner], width: in
             assert share == "whole" or share in said
         assert each["owner"][:3] in said
         assert each["owner"][-3:] in said
+
+
+def test_traffic_is_told_where_it_is_counted() -> None:
+    cards = [nic(n, qps=16, receive_bytes=GIB, transmit_bytes=0) for n in range(2)]
+    _, row = table([owner("job", *cards)], 200.0, terminal(120), rest={})
+    assert row.endswith("  mlx5_0-1 32 QP, 2 GiB received, 0 B sent")
 
 
 def test_what_has_no_room_stands_below_its_row() -> None:

@@ -14,6 +14,7 @@ from hwinfod.ctl import __main__ as ctl
 from hwinfod.ctl.commands import _rdma_device
 from hwinfod.ctl.failures import FAILED, OK
 from hwinfod.ctl.terminal import Terminal
+from tests.support.rdma import bound
 from tests.unit.ctl.test_commands import RouteClient, run
 from tests.unit.serve.test_api_rdma import RdmaAsker
 
@@ -96,12 +97,23 @@ HOLDERS = st.lists(
         holder,
         st.text(st.characters(codec="ascii", categories=("L", "N", "P")), max_size=90),
         st.lists(st.sampled_from(["10.9.0.2:7174", "[fe80::9803:9bff:fe12:3456]:18515"]), max_size=5),
-        st.dictionaries(st.sampled_from(["qps", "cqs", "mrs", "cm_ids", "mr_bytes"]), st.integers(0, 10**6)),
+        st.dictionaries(
+            st.sampled_from(["qps", "cqs", "mrs", "cm_ids", "mr_bytes", "receive_bytes"]), st.integers(0, 10**6)
+        ),
         st.none() | st.just("python train.py --nodes 64"),
     ),
     min_size=1,
     max_size=4,
 )
+
+
+def test_traffic_of_bound_counters_stands_below_its_holder(asker, capsys):
+    asker.device.bound = [bound(4, {"rdma_rx_bytes": 4096, "rdma_tx_bytes": 0}, who=4711)]
+    asker.bench.run("resources")
+    lines = run(capsys, "rdma", "mlx5_0")[1].splitlines()
+    (place,) = [number for number, line in enumerate(lines) if "received" in line]
+    assert lines[place] == "  4 KiB received, 0 B sent"
+    assert any(line.lstrip().startswith("4711") for line in lines[place - 2 : place])
 
 
 @given(HOLDERS, st.integers(80, 200))
