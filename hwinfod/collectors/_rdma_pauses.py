@@ -15,7 +15,7 @@ from hwinfod.errors import Gone, HwinfodError, NotProvided
 from hwinfod.sources.ethtool import Statistics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from hwinfod.collectors._rdma_port import Port
     from hwinfod.core.metric import Metric
@@ -41,6 +41,15 @@ _PATTERNS: tuple[tuple[str, Metric, float], ...] = (
     (r"tx_priority_(\d)_xoff\.nic", families.TRANSMIT_PAUSES, 1),
 )
 _COMPILED = tuple((re.compile(pattern + r"\Z"), metric, factor) for pattern, metric, factor in _PATTERNS)
+
+# Parts of another statistic, where the driver has that one too: the same packet is counted in both.
+_PART = re.compile(r"(rx_prio\d)_(?:buf|cong)_discard\Z")
+
+
+def is_part(name: str, names: Collection[str]) -> bool:
+    """Whether a statistic is contained in another of these."""
+    match = _PART.match(name)
+    return match is not None and f"{match[1]}_discards" in names
 
 
 def classify(name: str) -> tuple[Metric, str, float] | None:
@@ -105,7 +114,7 @@ class _PortPauses:
         places: dict[tuple[Metric, tuple[str, ...]], list[tuple[int, float]]] = {}
         for place, name in enumerate(names):
             found = classify(name)
-            if found is not None:
+            if found is not None and not is_part(name, names):
                 metric, priority, factor = found
                 places.setdefault((metric, (*self._labels, priority)), []).append((place, factor))
         self._names = names

@@ -416,6 +416,21 @@ def test_pauses_by_priority(rdma, bench):
     assert bench.skipped == {}
 
 
+def test_a_discarded_packet_is_counted_once(rdma, bench):
+    """mlx5 counts it for its reason, and among all of its priority; of priority 4 it has the reasons alone."""
+    rdma.add(FakeDevice("mlx5_1", 1, GUID + 16, netdev="ens1np0", link_layer="Ethernet"))
+    reasons = {"buf_discard": 2, "cong_discard": 3}
+    rdma.ethtool.statistics["ens1np0"] = {
+        **{f"rx_prio{priority}_{reason}": count for priority in (3, 4) for reason, count in reasons.items()},
+        "rx_prio3_discards": 6,
+    }
+    bench.run()
+    assert bench.run("pauses") == {
+        "hw_rdma_priority_discards_total{device=mlx5_1,port=1,priority=3}": 6,
+        "hw_rdma_priority_discards_total{device=mlx5_1,port=1,priority=4}": 5,
+    }
+
+
 def test_an_interface_that_is_renamed_is_followed(rdma, bench):
     device = rdma.add(FakeDevice("mlx5_1", 1, GUID + 16, netdev="eth0", link_layer="Ethernet"))
     rdma.ethtool.statistics["ens1np0"] = dict(PAUSES)
