@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING
 from hwinfod.collectors import _rdma_families as families
 from hwinfod.errors import Gone, HwinfodError, NotProvided
 from hwinfod.sources.ethtool import Statistics
+from hwinfod.sources.infiniband import list_carriers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
     from hwinfod.collectors._rdma_port import Port
+    from hwinfod.core.host import RootPaths
     from hwinfod.core.metric import Metric
     from hwinfod.core.table import Group, Table
     from hwinfod.sources.ethtool import EthtoolSocket
@@ -64,7 +66,10 @@ def classify(name: str) -> tuple[Metric, str, float] | None:
 class Pauses:
     """The statistics of the network interfaces of all RoCE ports, in one table."""
 
-    def __init__(self, socket: EthtoolSocket, table: Table, skip: Callable[[str, object], None]) -> None:
+    def __init__(
+        self, roots: RootPaths, socket: EthtoolSocket, table: Table, skip: Callable[[str, object], None]
+    ) -> None:
+        self._roots = roots
         self._socket = socket
         self._table = table
         self._skip = skip
@@ -72,14 +77,17 @@ class Pauses:
 
     def follow(self, ports: Iterable[Port]) -> None:
         """These are the ports from now on."""
-        wanted = {p.title: p for p in ports if p.facts.link_layer == "Ethernet" and p.facts.interface}
+        wanted = {
+            port.title: (port, list_carriers(self._roots, port.facts.interface, port.device))
+            for port in ports
+            if port.facts.link_layer == "Ethernet" and port.facts.interface
+        }
         for title, known in list(self._ports.items()):
-            port = wanted.get(title)
-            if port is None or port.facts.interface != known.interface:
+            if title not in wanted or wanted[title][1] != known.interfaces:
                 self._ports.pop(title).release()
-        for title, port in wanted.items():
+        for title, (port, interfaces) in wanted.items():
             if title not in self._ports:
-                self._ports[title] = _PortPauses(self._socket, self._table, port)
+                self._ports[title] = _PortPauses(self._socket, self._table, port.labels, interfaces)
 
     def sample(self) -> None:
         for title, port in self._ports.items():
@@ -92,29 +100,34 @@ class Pauses:
 
 
 class _PortPauses:
-    def __init__(self, socket: EthtoolSocket, table: Table, port: Port) -> None:
-        self.interface = port.facts.interface
-        self._labels = port.labels
+    """Of one port, summed over its interfaces."""
+
+    def __init__(
+        self, socket: EthtoolSocket, table: Table, labels: tuple[str, str], interfaces: tuple[str, ...]
+    ) -> None:
+        self.interfaces = interfaces
+        self._labels = labels
         self._table = table
-        self._statistics = Statistics(socket, self.interface, lambda name: classify(name) is not None)
-        self._names: tuple[str, ...] = ()
+        self._statistics = [Statistics(socket, name, lambda name: classify(name) is not None) for name in interfaces]
+        self._names: list[tuple[str, ...]] = []
         self._group: Group | None = None
         self._sums: list[list[tuple[int, float]]] = []
 
     def sample(self) -> None:
-        """Raises ReadError, ParseError."""
-        values = self._statistics.read()
-        if self._statistics.names is not self._names:
-            self._bind(self._statistics.names)
+        """Raises ReadError, ParseError: a sum without one of its parts would fall."""
+        values = [value for statistics in self._statistics for value in statistics.read()]
+        names = [statistics.names for statistics in self._statistics]
+        if names != self._names:
+            self._bind(names)
         if self._group is not None:
             self._group.set([sum(values[place] * factor for place, factor in parts) for parts in self._sums])
 
-    def _bind(self, names: tuple[str, ...]) -> None:
+    def _bind(self, names: list[tuple[str, ...]]) -> None:
         self.release()
         places: dict[tuple[Metric, tuple[str, ...]], list[tuple[int, float]]] = {}
-        for place, name in enumerate(names):
+        for place, (name, beside) in enumerate((name, each) for each in names for name in each):
             found = classify(name)
-            if found is not None and not is_part(name, names):
+            if found is not None and not is_part(name, beside):
                 metric, priority, factor = found
                 places.setdefault((metric, (*self._labels, priority)), []).append((place, factor))
         self._names = names

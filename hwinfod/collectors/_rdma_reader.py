@@ -63,7 +63,7 @@ class Reader:
             owned.callback(self._objects.close)
         ethtool = EthtoolSocket()
         owned.callback(ethtool.close)
-        self.pauses = Pauses(ethtool, collector.tables["pauses"], collector.skip)
+        self.pauses = Pauses(collector.roots, ethtool, collector.tables["pauses"], collector.skip)
         self._ports: dict[str, _PortColumns] = {}
         self._suspect: set[str] = set()
         self._has_new_suspect = False

@@ -232,6 +232,32 @@ def is_interface_of(roots: RootPaths, interface: str, device: RdmaDevice) -> boo
     return find_pci_directory(os.path.realpath(roots.sys("class", "net", interface, "device"))) == device.pci_directory
 
 
+def list_carriers(roots: RootPaths, interface: str, device: RdmaDevice) -> tuple[str, ...]:
+    """The interfaces whose drivers count the traffic of a RoCE port: its own, or the parts of a bond, which has no
+    statistics of its own. A card that bonds its functions itself has one RDMA device for them, whose port names the
+    bond or one part. The traffic of a part that has an RDMA device to itself is that one's.
+
+    Source: Documentation/networking/bonding.rst (bonding/slaves); drivers/net/ethernet/mellanox/mlx5/core/lag/lag.c.
+    """
+    parts = _bonded(roots, interface)
+    if device.pci_directory:
+        parts = parts or _bonded(roots, link_name(roots.sys("class", "net", interface, "master")))
+        parts = [part for part in parts if part == interface or _carries(roots, part, device)]
+    return tuple(parts) or (interface,)
+
+
+def _bonded(roots: RootPaths, interface: str) -> list[str]:
+    return read_text(roots.sys("class", "net", interface, "bonding", "slaves")).split() if interface else []
+
+
+def _carries(roots: RootPaths, part: str, device: RdmaDevice) -> bool:
+    """Whether a part of a bond is on the same card and has no other RDMA device."""
+    pci = find_pci_directory(os.path.realpath(roots.sys("class", "net", part, "device")))
+    rdma = list_directory(os.path.join(pci, "infiniband")) if pci else []
+    is_same_card = pci.rpartition(".")[0] == device.pci_directory.rpartition(".")[0]
+    return is_same_card and (not rdma or device.name in rdma)
+
+
 class PortFiles:
     """State and rate of one port, read every second."""
 

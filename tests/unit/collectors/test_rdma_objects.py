@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from hwinfod.collectors import _rdma_holders
-from hwinfod.collectors._rdma_pauses import classify
 from hwinfod.collectors.rdma import Rdma
 from hwinfod.core.event import EventKind
 from hwinfod.core.holding import Holding
@@ -394,70 +393,3 @@ def test_clients_are_closed_when_opening_fails(rdma, bench, monkeypatch):
     bench.attempt()
     assert "Too many open files" in bench.reason
     assert len(closed) == 2
-
-
-PAUSES = {"rx_prio3_pause": 5, "rx_prio3_pause_duration": 2_500_000, "tx_prio3_pause": 1, "rx_prio3_buf_discard": 2}
-
-
-def test_pauses_by_priority(rdma, bench):
-    rdma.add(FakeDevice("mlx5_1", 1, GUID + 16, netdev="ens1np0", link_layer="Ethernet"))
-    rdma.ethtool.statistics["ens1np0"] = {"rx_packets": 9, **PAUSES, "rx_prio3_cong_discard": 3}
-    bench.run()
-    values = bench.run("pauses")
-    at = "device=mlx5_1,port=1,priority=3"
-    assert values == {
-        f"hw_rdma_priority_receive_pauses_total{{{at}}}": 5,
-        f"hw_rdma_priority_receive_pause_seconds_total{{{at}}}": 2.5,
-        f"hw_rdma_priority_transmit_pauses_total{{{at}}}": 1,
-        f"hw_rdma_priority_discards_total{{{at}}}": 5,
-    }
-    del rdma.ethtool.statistics["ens1np0"]
-    assert bench.run("pauses") == {}
-    assert bench.skipped == {}
-
-
-def test_a_discarded_packet_is_counted_once(rdma, bench):
-    """mlx5 counts it for its reason, and among all of its priority; of priority 4 it has the reasons alone."""
-    rdma.add(FakeDevice("mlx5_1", 1, GUID + 16, netdev="ens1np0", link_layer="Ethernet"))
-    reasons = {"buf_discard": 2, "cong_discard": 3}
-    rdma.ethtool.statistics["ens1np0"] = {
-        **{f"rx_prio{priority}_{reason}": count for priority in (3, 4) for reason, count in reasons.items()},
-        "rx_prio3_discards": 6,
-    }
-    bench.run()
-    assert bench.run("pauses") == {
-        "hw_rdma_priority_discards_total{device=mlx5_1,port=1,priority=3}": 6,
-        "hw_rdma_priority_discards_total{device=mlx5_1,port=1,priority=4}": 5,
-    }
-
-
-def test_an_interface_that_is_renamed_is_followed(rdma, bench):
-    device = rdma.add(FakeDevice("mlx5_1", 1, GUID + 16, netdev="eth0", link_layer="Ethernet"))
-    rdma.ethtool.statistics["ens1np0"] = dict(PAUSES)
-    bench.run()
-    assert bench.run("pauses") == {}
-    device.netdev = "ens1np0"
-    rdma.show()
-    bench.run("facts")
-    assert len(bench.run("pauses")) == 4
-
-
-@pytest.mark.parametrize(
-    ("name", "family"),
-    [
-        ("rx_prio0_pause", "hw_rdma_priority_receive_pauses_total"),
-        ("tx_prio7_pause_duration", "hw_rdma_priority_transmit_pause_seconds_total"),
-        ("pfc_pri4_tx_duration_us", "hw_rdma_priority_transmit_pause_seconds_total"),
-        ("rx_priority_1_xoff.nic", "hw_rdma_priority_receive_pauses_total"),
-        ("rx_prio0_marked", "hw_rdma_priority_ecn_marked_total"),
-    ],
-)
-def test_statistics_of_other_drivers(name, family):
-    found = classify(name)
-    assert found is not None
-    assert found[0].name == family
-
-
-@pytest.mark.parametrize("name", ["rx_prio0_pause_transition", "rx_prio0_bytes", "rx_prio10_pause", "pause", ""])
-def test_statistics_that_are_none_of_ours(name):
-    assert classify(name) is None
