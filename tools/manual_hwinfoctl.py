@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 
 from hwinfod._version import RELEASED, VERSION
 from tools import roff
@@ -14,6 +15,10 @@ _DESCRIPTION = (
     "and nothing else, and never needs root to read. Root and the members of the group hwinfod see everything. Others "
     "see devices, totals and what is their own, unless the setting api.privacy says otherwise. What changes the state "
     "of the host is root's."
+)
+_PLACE = (
+    "Before or behind the command. --watch without a number goes behind the command and its arguments: a word that "
+    "follows it is taken for SECONDS."
 )
 _STATUS = (
     ("0", "It worked."),
@@ -39,7 +44,7 @@ def client_page(parser: argparse.ArgumentParser) -> str:
     lines = roff.header("hwinfoctl", 1, RELEASED, f"hwinfod {VERSION}", "show what hwinfod knows of this host")
     lines += [*roff.section("Synopsis"), ".B hwinfoctl", '.RI [ option ]... " command " [ argument ]...']
     lines += roff.section("Description") + roff.first_paragraph(_DESCRIPTION)
-    lines += roff.section("Options") + roff.first_paragraph("Before or behind the command.")
+    lines += roff.section("Options") + roff.first_paragraph(_PLACE)
     lines += _options(options_of(parser))
     lines += roff.section("Commands")
     common = {action.dest for action in options_of(parser)}
@@ -58,7 +63,7 @@ def _verb(verb: Verb, common: set[str]) -> list[str]:
     lines = roff.subsection(" ".join(words)) + roff.first_paragraph(f"{verb.summary[0].upper()}{verb.summary[1:]}.")
     for action in verb.positionals:
         if action.help:
-            lines += roff.tagged(str(action.metavar or action.dest), roff.sentences(_sentence(action.help)))
+            lines += roff.tagged(str(action.metavar or action.dest), roff.sentences(_sentence(action.help, action)))
     return lines + _options([action for action in verb.options if action.dest not in common])
 
 
@@ -76,10 +81,13 @@ def _options(actions: list[argparse.Action]) -> list[str]:
         takes_none = action.nargs == 0
         shown = "" if takes_none else f" [{value}]" if action.nargs == "?" else f" {value}"
         help_text = (action.help or "").replace("%(default)s", "/run/hwinfod/hwinfod.sock")
-        lines += roff.tagged(", ".join(action.option_strings) + shown, roff.sentences(_sentence(help_text)))
+        lines += roff.tagged(", ".join(action.option_strings) + shown, roff.sentences(_sentence(help_text, action)))
     return lines
 
 
-def _sentence(text: str) -> str:
-    start = text if text.startswith("hwinfoctl") else text[0].upper() + text[1:]
+def _sentence(text: str, action: argparse.Action) -> str:
+    """A help text with its full stop. What a person types it begins with is written as it is typed."""
+    first = re.split(r"[ ,:]", text, maxsplit=1)[0]
+    is_typed = first == "hwinfoctl" or first in (action.choices or ()) or text.startswith(f"{first}:")
+    start = text if is_typed else text[0].upper() + text[1:]
     return start if start.endswith(".") else f"{start}."

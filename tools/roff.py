@@ -56,8 +56,9 @@ def first_paragraph(text: str) -> list[str]:
 
 
 def tagged(tag: str, body: Iterable[str]) -> list[str]:
-    """A bold tag with an indented body."""
-    return [".TP", f".B {escape(tag)}", *body]
+    """A bold tag with an indented body. A macro takes away the quotes of its arguments."""
+    quotes = escape(tag).replace('"', "\\(dq")
+    return [".TP", f".B {quotes}", *body]
 
 
 def verbatim(text: str) -> list[str]:

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from hwinfod.engine import Declared, discover
 from hwinfod.errors import UserError
 from hwinfod.serve import api
 from hwinfod.serve.http import Problem, Router
 from hwinfod.serve.metrics import MetricsFace
+from hwinfod.settings import SETTINGS
 from tests.lint.project import ROOT, files
 from tests.unit.serve.test_api import Asker
 from tools import docs
@@ -67,8 +69,31 @@ def test_the_documented_parameters_are_taken_and_no_others(path: str) -> None:
 def test_manual_pages_are_clean(name: str) -> None:
     lint = subprocess.run(["mandoc", "-Tlint", name], cwd=ROOT, capture_output=True, text=True, check=False)
     assert lint.stdout == ""
-    man = subprocess.run(
-        ["man", "--warnings", "-E", "UTF-8", "-l", "-Tutf8", "-Z", name],
-        cwd=ROOT, capture_output=True, text=True, check=False, env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
-    )  # fmt: skip
-    assert man.stderr == ""
+    assert _man("--warnings", "-E", "UTF-8", "-l", "-Tutf8", "-Z", name).stderr == ""
+
+
+@pytest.mark.tier("man")
+def test_settings_are_shown_as_they_are_written() -> None:
+    shown = _man("-P", "cat", "-l", "man/hwinfod.toml.5").stdout.splitlines()
+    declared = (setting for kind in discover() for setting in Declared.of(kind).settings())
+    written = {f"{setting.path[-1]} = {setting.default_text}" for setting in (*SETTINGS, *declared)}
+    lines = {line.strip() for line in shown}
+    assert [line for line in written if not any(_begins(one, line) for one in lines)] == []
+
+
+def _begins(shown: str, tag: str) -> bool:
+    """Behind a short tag its text stands on the same line."""
+    return shown == tag or shown.startswith(f"{tag} ")
+
+
+@pytest.mark.tier("man")
+def test_what_is_typed_is_shown_as_it_is_typed() -> None:
+    lines = [line.strip() for line in _man("-P", "cat", "-l", "man/hwinfoctl.1").stdout.splitlines()]
+    typed = ("gpu, rdma or pid.", "accept: what is here", "release: for how long", "hwinfoctl collectors lists them.")
+    assert [words for words in typed if not any(words in line for line in lines)] == []
+
+
+def _man(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """man(1) with lines that are long enough for everything."""
+    environ = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "MANWIDTH": "4000"}
+    return subprocess.run(["man", *arguments], cwd=ROOT, capture_output=True, text=True, check=False, env=environ)
