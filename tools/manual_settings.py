@@ -54,10 +54,16 @@ _FILES = (
     ("/usr/share/doc/hwinfod/examples", "Drop-ins of the service, for what it may not do as shipped."),
 )
 _EXAMPLES = (
-    ("hwinfod --web.listen-address 127.0.0.1:10049", "Prometheus scrapes http://127.0.0.1:10049/metrics."),
+    ("hwinfod --check-config && systemctl reload hwinfod", "The service takes a configuration that was changed."),
     (
-        "hwinfod --textfile.directory /var/lib/prometheus/node-exporter",
-        "node_exporter serves the metrics. No port of our own is open.",
+        "install -D -m 644 /usr/share/doc/hwinfod/examples/textfile.conf "
+        "/etc/systemd/system/hwinfod.service.d/textfile.conf",
+        "node_exporter serves the metrics, and no port of our own is open. What else that takes is in "
+        "/usr/share/doc/hwinfod/docs/drop-ins/textfile.md.",
+    ),
+    (
+        "hwinfod --web.listen-address 127.0.0.1:10049",
+        "In the foreground, where no service runs. Prometheus scrapes http://127.0.0.1:10049/metrics.",
     ),
     ("curl --unix-socket /run/hwinfod/hwinfod.sock http://hwinfod/v1/status", "Ask the API."),
 )
