@@ -18,7 +18,7 @@ from hwinfod.engine import Declared, discover
 from hwinfod.errors import UserError
 from hwinfod.settings import SETTINGS, TITLES, SettingsError, Table, load, parse_command_line, perform
 from hwinfod.settings.daemon import LOG_LEVEL, WEB_CONFIG_FILE
-from hwinfod.systemd import set_up_logging
+from hwinfod.systemd import complain, set_up_logging
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,9 +82,7 @@ def _import_asyncio(*, tls: bool) -> None:
 
 
 def _complain(error: UserError, status: int) -> int:
-    print(f"hwinfod: {error}", file=sys.stderr)
-    if error.hint:
-        print(f"  {error.hint}", file=sys.stderr)
+    complain(f"hwinfod: {error}" + (f"\n  {error.hint}" if error.hint else ""), os.environ)
     return status
 
 

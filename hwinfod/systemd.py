@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import TextIO
 
 _PRIORITIES = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
 
@@ -70,17 +71,27 @@ def _watchdog_seconds(environ: Mapping[str, str]) -> float:
 
 
 class _JournalFormatter(logging.Formatter):
-    """`<3>message`: the journal keeps time and identity itself. Lines that follow the first keep the priority."""
+    """The journal keeps time and identity itself."""
 
     def format(self, record: logging.LogRecord) -> str:
-        prefix = f"<{_PRIORITIES.get(record.levelno, 6)}>"
-        return prefix + super().format(record).replace("\n", f"\n{prefix}")
+        return _marked(super().format(record), record.levelno)
+
+
+def _marked(text: str, level: int) -> str:
+    """`<3>message`, and the same before each line that follows."""
+    prefix = f"<{_PRIORITIES.get(level, 6)}>"
+    return prefix + text.replace("\n", f"\n{prefix}")
+
+
+def complain(text: str, environ: Mapping[str, str]) -> None:
+    """Says on standard error what ends the program, where nothing is logged yet: an error where that is the journal."""
+    print(_marked(text, logging.ERROR) if _is_journal(sys.stderr, environ) else text, file=sys.stderr)
 
 
 def set_up_logging(level: str, environ: Mapping[str, str]) -> None:
     """Logs to standard error: priorities where that is the journal, times where it is a terminal or a file."""
     handler = logging.StreamHandler(sys.stderr)
-    if _is_journal(sys.stderr.fileno(), environ.get("JOURNAL_STREAM", "")):
+    if _is_journal(sys.stderr, environ):
         handler.setFormatter(_JournalFormatter("%(message)s"))
     else:
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S"))
@@ -91,9 +102,9 @@ def set_up_logging(level: str, environ: Mapping[str, str]) -> None:
     logging.getLogger("asyncio").setLevel(logging.WARNING)
 
 
-def _is_journal(fd: int, stream: str) -> bool:
+def _is_journal(stream: TextIO, environ: Mapping[str, str]) -> bool:
     try:
-        status = os.fstat(fd)
+        status = os.fstat(stream.fileno())
     except OSError:
         return False
-    return stream == f"{status.st_dev}:{status.st_ino}"
+    return environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -104,6 +105,16 @@ def test_the_launcher_picks_one(tmp_path: Path, there: list[str], python3: str |
         assert (done.returncode, done.stdout) == (0, f"{picked} -IS x\n")
     else:
         assert (done.returncode, "dnf install python3.12" in done.stderr) == (78, True)
+
+
+def test_the_launcher_tells_the_journal_an_error(tmp_path: Path) -> None:
+    picker = tmp_path / "picker"
+    picker.write_text(PICKER.read_text().replace("/usr/bin/", f"{tmp_path}/"))
+    with (tmp_path / "said").open("w") as said:
+        status = os.fstat(said.fileno())
+        environ = {**os.environ, "JOURNAL_STREAM": f"{status.st_dev}:{status.st_ino}"}
+        assert subprocess.run(["sh", picker], env=environ, stderr=said, check=False).returncode == 78
+    assert (tmp_path / "said").read_text().startswith("<3>hwinfod needs Python")
 
 
 def test_the_launcher_picks_what_the_package_asks_for(package: Path) -> None:

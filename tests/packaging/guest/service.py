@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from pathlib import Path
 
@@ -91,6 +92,9 @@ def check_a_wrong_configuration_is_told_and_not_tried_again(_: object) -> None:
         forget_starts()
         run("systemctl", "restart", SERVICE)
         expect((show("ExecMainStatus"), show("ActiveState"), show("NRestarts")), ("78", "failed", restarts))
-        assert "proof.toml" in output("journalctl", "--no-pager", "-u", SERVICE, "-n", "20")
+        said = output("journalctl", "--no-pager", "--output=json", f"_PID={show('ExecMainPID')}")
+        entries = [json.loads(line) for line in said.splitlines()]
+        assert any("proof.toml" in entry["MESSAGE"] for entry in entries), said
+        expect({entry["PRIORITY"] for entry in entries}, {"3"})
     restart()
     assert ctl("status")["collectors"]["ok"] > 0
