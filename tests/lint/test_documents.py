@@ -68,6 +68,12 @@ def _unknown_names(text: str) -> list[str]:
     return sorted(name for name in named if name not in known and not fnmatch.filter(known, name))
 
 
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_commands_are_known_to_the_oldest_systemd(name: str) -> None:
+    """RHEL 8 has 239; `systemctl show -P` came with 246."""
+    assert "systemctl show -P" not in read(name)
+
+
 def test_a_broken_link_and_a_made_up_target_are_seen() -> None:
     assert list(_broken_links("README.md", "[x](docs/nonesuch.md) [y](LICENSE) [z](https://example.org)"))
     assert _targets("make bench   # costs\nand `make soup`") == {"bench", "soup"}

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -69,6 +70,13 @@ def test_the_service_is_closed_as_shipped(tmp_path: Path) -> None:
 def test_the_service_is_closed_with_one_drop_in(drop_in: str, tmp_path: Path) -> None:
     done = _exposure(_unit_directory(tmp_path, drop_in=drop_in), WITH_ONE_DROP_IN)
     assert done.returncode == 0, done.stdout.splitlines()[-1]
+
+
+@pytest.mark.parametrize(("major", "names"), [("195", {"nvidia", "nvidia-frontend"}), ("226", {"drm"})])
+def test_a_major_is_allowed_by_its_names_too(major: str, names: set[str]) -> None:
+    """systemd 239 looks for what is allowed among the names in /proc/devices."""
+    allowed = re.findall(r"^DeviceAllow=char-(\S+) rw$", (UNITS / "hwinfod.service").read_text(), re.MULTILINE)
+    assert {major, *names} <= set(allowed)
 
 
 def test_a_line_that_opens_it_is_seen(tmp_path: Path) -> None:
