@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -33,6 +34,34 @@ def test_the_configuration_for_prometheus_is_accepted(tmp_path: Path) -> None:
     done = run_on_a_host(f"{before}\n{script}\nhwinfod --print-config", tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert ":10049" in done.stdout
+
+
+_SYSTEMCTL = """\
+#!/bin/sh
+case "$*" in
+"-q is-active kubelet.service" | "-q is-active dcgm.service" | "-q is-active nvidia-persistenced.service") ;;
+-q*) exit 3 ;;
+*) echo "$@" >>said ;;
+esac
+"""
+
+
+def test_services_are_stopped_in_the_order_of_the_list_and_started_in_reverse(tmp_path: Path) -> None:
+    text = (ROOT / "docs/driver-work.md").read_text().partition("\n## Another version of the driver\n")[2]
+    script = text.partition("```\n")[2].partition("```")[0]
+    script = script.replace("/usr/share/doc/hwinfod/examples", str(ROOT / "systemd/examples"))
+    script = script.replace("/run/gpu-services", "stopped")
+    for name in ("systemctl", "hwinfoctl", "modprobe"):
+        (tmp_path / name).write_text(_SYSTEMCTL)
+        (tmp_path / name).chmod(0o755)
+    environ = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    subprocess.run(["sh", "-euc", script], cwd=tmp_path, env=environ, check=True)
+    said = (tmp_path / "said").read_text().splitlines()
+    units = ("kubelet.service", "dcgm.service", "nvidia-persistenced.service")
+    assert [line for line in said if line.startswith("stop")] == [f"stop {unit}" for unit in units]
+    assert [line for line in said if line.startswith("start")] == [f"start {unit}" for unit in reversed(units)]
+    assert (said[0], said[-1]) == ("gpu release --for 1h", "gpu resume")
+    assert not (tmp_path / "stopped").exists()
 
 
 @pytest.mark.tier("prometheus")
