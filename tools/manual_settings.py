@@ -34,7 +34,7 @@ _STATUS = (
     ("0", "It was stopped, and ended as asked."),
     ("1", "It failed, for example because a listener could not be had."),
     ("2", "The command line is wrong."),
-    ("78", "The configuration is wrong (EX_CONFIG). The service is not started again."),
+    ("78", "The configuration is wrong (EX_CONFIG). systemd starts the service again for a client at its socket only."),
 )
 _SIGNALS = (
     ("SIGTERM, SIGINT", "Stop. Listeners are closed first."),

@@ -7,17 +7,20 @@ import json
 import socket
 from pathlib import Path
 
-from in_guest import wait_for
+from in_guest import sh, wait_for
 from system import (
     SERVICE,
+    SOCKETS,
     configuration,
     ctl,
+    drop_in,
     expect,
     forget_starts,
     is_active,
     kinds,
     main_pid,
     output,
+    page,
     restart,
     run,
     scrape,
@@ -98,3 +101,18 @@ def check_a_wrong_configuration_is_told_and_not_tried_again(_: object) -> None:
         expect({entry["PRIORITY"] for entry in entries}, {"3"})
     restart()
     assert ctl("status")["collectors"]["ok"] > 0
+
+
+def check_a_client_that_waits_makes_it_fail_for_good_and_the_page_mends_it(_: object) -> None:
+    """Each start for the client counts. docs/troubleshooting.md tells of it."""
+    units = (SERVICE, *SOCKETS)
+    (command,) = (line for line in page("troubleshooting.md") if line.startswith("systemctl reset-failed"))
+    with drop_in("[Unit]\nStartLimitIntervalSec=600\nStartLimitBurst=3\n"):  # of a guest that is slow
+        with configuration("nonsense"), socket.socket(socket.AF_UNIX) as client:
+            output("systemctl", "stop", SERVICE)
+            client.connect(_SOCKET)
+            wait_for("all have failed", lambda: {show("ActiveState", unit) for unit in units} == {"failed"})
+            expect({show("Result", unit) for unit in SOCKETS}, {"service-start-limit-hit"})
+        sh(command.replace("hwinfod.socket", "hwinfod.socket hwinfod-metrics.socket"))
+        expect([is_active(unit) for unit in units], [True] * 3)
+        assert ctl("status")["collectors"]["ok"] > 0

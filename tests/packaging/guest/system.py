@@ -155,6 +155,11 @@ def example(name: str) -> str:
     return (EXAMPLES / f"{name}.conf").read_text()
 
 
+def page(name: str) -> list[str]:
+    """The lines of a document as the package installed it."""
+    return (EXAMPLES.parent / "docs" / name).read_text().splitlines()
+
+
 def note(name: str, value: object) -> None:
     """A figure for whoever reads the test's output."""
     with open(Path(os.environ["OUT"], "figures"), "a") as file:
