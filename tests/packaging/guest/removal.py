@@ -7,18 +7,19 @@ import os
 from pathlib import Path
 
 from apt import CONFFILE, OPERATORS, OPERATORS_FILE, apt, older_version
-from system import SERVICE, ctl, expect, main_pid, output, show, state_directory
+from in_guest import sh
+from system import SERVICE, SOCKETS, ctl, expect, main_pid, output, page, show, state_directory
 
 _POLICY = Path("/usr/sbin/policy-rc.d")
 
 
 def check_a_downgrade_restarts_nothing_where_the_policy_says_so(_: object) -> None:
-    """As docs/upgrade.md says it: for this service, not for all."""
-    _POLICY.write_text('#!/bin/sh\ncase "$1" in hwinfod*) exit 101 ;; esac\n')
-    _POLICY.chmod(0o755)
+    """As docs/upgrade.md says it: for this service, not for all. The policy stays until the end."""
+    assert not _POLICY.exists()
+    sh("\n".join(line for line in page("upgrade.md") if line.startswith(("  printf ", "  chmod "))))
+    assert _POLICY.exists()
     state, pid = state_directory(), main_pid()
     apt("--allow-downgrades", "install", f"hwinfod={older_version()}")
-    _POLICY.unlink()
     expect(main_pid(), pid)
     expect(state_directory(), state)
     assert CONFFILE.read_text().endswith(OPERATORS)
@@ -27,9 +28,12 @@ def check_a_downgrade_restarts_nothing_where_the_policy_says_so(_: object) -> No
 
 
 def check_removed_it_stops_and_keeps_what_is_the_operators(_: object) -> None:
-    state = state_directory()
+    """With the policy against restarts."""
+    state, pid = state_directory(), main_pid()
+    assert _POLICY.exists()
     apt("remove", "hwinfod")
-    expect(show("ActiveState"), "inactive")
+    expect({show("ActiveState", unit) for unit in (SERVICE, *SOCKETS)}, {"inactive"})
+    assert not Path(f"/proc/{pid}").exists()
     assert not Path("/run/hwinfod/hwinfod.sock").exists()
     assert not Path("/usr/lib/hwinfod").exists()
     assert CONFFILE.exists()
