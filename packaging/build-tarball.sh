@@ -23,7 +23,7 @@ for machine in x86_64 aarch64; do
 done
 packaging/build-wheel.sh "$python" "$work/$name/wheels"
 rm "$work/$name"/wheels/*.tar.gz
-cp -r docs "$work/$name"
+cp -r docs ./*.md LICENSE "$work/$name"
 
 released=$(said RELEASED)
 cd "$work/$name"

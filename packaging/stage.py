@@ -19,6 +19,8 @@ import bundle
 ROOT = Path(__file__).resolve().parent.parent
 MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}  # Debian's name, and the kernel's and rpm's
 
+# All that lead to each other.
+DOCUMENTS = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE", "docs")
 # SOURCE and DESTINATION, below which it goes where that ends in "/". `bundle/` is what bundle.py fetched; what stands
 # in braces is said below for each format.
 FILES = (
@@ -37,7 +39,7 @@ FILES = (
     ("completions/hwinfoctl.fish", "usr/share/fish/vendor_completions.d/"),
     *((f"man/*.{section}", f"usr/share/man/man{section}/") for section in (1, 5, 7, 8)),
     ("systemd/examples/*", "usr/share/doc/hwinfod/examples/"),
-    *((name, "usr/share/doc/hwinfod/") for name in ("README.md", "SECURITY.md", "docs")),
+    *((name, "usr/share/doc/hwinfod/") for name in DOCUMENTS),
     ("bundle/sbom.cdx.json", "usr/share/doc/hwinfod/"),
     ("bundle/licenses/*", "usr/share/{licenses}/"),
 )

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from hwinfod._version import VERSION
+from tests.support.documents import broken_links
 from tests.support.notify import NotifySocket
 from tests.support.packages import ARCHITECTURES, ROOT, files, run
 from tests.support.processes import Program, clean_environ, running
@@ -61,6 +62,14 @@ def test_both_formats_install_the_same(contents: Contents) -> None:
     assert deb >= OF_DEB
     assert deb - OF_DEB == rpm - OF_RPM
     assert rpm >= OF_RPM
+
+
+@pytest.mark.parametrize("kind", ["deb", "rpm"])
+def test_links_of_packaged_documents_lead_somewhere(contents: Contents, kind: str) -> None:
+    documents = contents[kind, "amd64"] / "usr/share/doc/hwinfod"
+    pages = list(documents.rglob("*.md"))
+    assert documents / "docs/upgrade.md" in pages
+    assert {str(page): broken for page in pages if (broken := broken_links(page, page.read_text()))} == {}
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)

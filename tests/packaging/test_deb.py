@@ -64,7 +64,8 @@ def test_it_has_its_files_and_no_others(content: Path) -> None:
         *(f"usr/share/man/man{page[-1]}/{page}.gz" for page in _pages()),
         *(f"usr/share/doc/hwinfod/examples/{name}" for name in examples),
         *(f"usr/share/doc/hwinfod/docs/{name}" for name in files(ROOT / "docs")),
-        *(f"usr/share/doc/hwinfod/{name}" for name in ("README.md", "SECURITY.md", "changelog.Debian.gz", "copyright")),
+        *(f"usr/share/doc/hwinfod/{path.name}" for path in (*ROOT.glob("*.md"), ROOT / "LICENSE")),
+        *(f"usr/share/doc/hwinfod/{name}" for name in ("changelog.Debian.gz", "copyright")),
         "usr/share/doc/hwinfod/sbom.cdx.json",
     }
     modules = {path.relative_to(ROOT) for path in (ROOT / "hwinfod").rglob("*.py")}

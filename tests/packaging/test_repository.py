@@ -12,7 +12,7 @@ import pytest
 
 from hwinfod._version import VERSION
 from tests.support.daemon import make_directory
-from tests.support.documents import commands, run_on_a_host
+from tests.support.documents import broken_links, commands, run_on_a_host
 from tests.support.packages import ROOT, rpm_needs, run, stub_rpm
 
 CARRY, KEY, PIP = "Carry it over", "A key of yours, once", "pip"
@@ -111,6 +111,13 @@ def test_pip_installs_from_the_wheels_alone(site: Path) -> None:
     said = _run(site, CARRY, PIP, after="/opt/hwinfod/bin/hwinfod --version && ls /opt/hwinfod/share/hwinfod/systemd")
     assert f"hwinfod {VERSION}" in said
     assert "hwinfod.service" in said
+
+
+def test_links_of_its_documents_lead_somewhere(tarball: Path, tmp_path: Path) -> None:
+    run("tar", "-xf", tarball, "-C", tmp_path)
+    pages = list(tmp_path.rglob("*.md"))
+    assert {"upgrade.md", "README.md"} <= {page.name for page in pages}
+    assert {str(page): broken for page in pages if (broken := broken_links(page, page.read_text()))} == {}
 
 
 def test_a_changed_file_is_noticed(site: Path) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Commands of documents, as an operator pastes them: the blocks that are marked `sh`."""
+"""Documents as an operator uses them: where links lead, and commands to paste, the blocks that are marked `sh`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tests.support.packages import ROOT
 
+_LINK = re.compile(r"\]\((?!https?://|#)([^)#\s]+)")
 _BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 # A host of its own as far as these directories go: what is written there is gone afterwards.
 _FRESH = """
@@ -25,6 +26,11 @@ done
 [ ! -e /etc/apt/sources.list ] || mount --bind /dev/null /etc/apt/sources.list
 mkdir -p /var/lib/apt/lists/partial /var/cache/apt/archives/partial
 """
+
+
+def broken_links(page: Path, text: str) -> list[str]:
+    """The links of a page that lead to no file beside it."""
+    return [link for link in _LINK.findall(text) if not page.parent.joinpath(link).exists()]
 
 
 def commands(name: str, section: str) -> str:

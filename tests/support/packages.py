@@ -40,8 +40,8 @@ def unpack(package: Path, to: Path) -> Path:
 
 def other_release(to: Path, version: str) -> Path:
     """A tree from which packages of another version are built."""
-    names = "hwinfod systemd man etc completions docs packaging README.md SECURITY.md LICENSE requirements.txt".split()
-    for name in names:
+    names = "hwinfod systemd man etc completions docs packaging LICENSE requirements.txt".split()
+    for name in (*names, *(path.name for path in ROOT.glob("*.md"))):
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
         to.mkdir(exist_ok=True)
         copy(ROOT / name, to / name)
