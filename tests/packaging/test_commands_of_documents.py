@@ -17,23 +17,48 @@ from tests.support.packages import ROOT, run
 pytestmark = [pytest.mark.tier("netns"), pytest.mark.timeout(600)]
 
 
-@pytest.mark.tier("systemd", "pipx")
-def test_pip_makes_a_service_that_systemd_understands(tmp_path: Path) -> None:
-    run(ROOT / "packaging/build-wheel.sh", sys.executable, tmp_path / "dist")
-    script = commands("install.md", "Any other Linux with systemd, from pip")
-    after = "cat /etc/systemd/system/hwinfod.service; /opt/hwinfod/bin/hwinfod --version; ls /etc/sysusers.d"
-    done = run_on_a_host(f"set -eu\n{script}\n{after}", tmp_path, network=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "\nExecStart=/opt/hwinfod/bin/hwinfod\n" in done.stdout
-    assert f"\nhwinfod {VERSION}\nhwinfod.conf\n" in done.stdout
+_PIP = pytest.mark.tier("systemd", "pipx")
+_LOOK = """
+cat /etc/systemd/system/hwinfod.service
+ls -d /usr/share/doc/hwinfod/examples/*.conf /etc/*/*hwinfod* /etc/udev/rules.d/*
+hwinfod --version && hwinfoctl --version
+hwinfod --print-config
+"""
 
 
-def test_the_configuration_for_prometheus_is_accepted(tmp_path: Path) -> None:
-    script = commands("prometheus.md", "Prometheus scrapes hwinfod")
-    before = f"set -eu\nPATH={Path(sys.executable).parent}:$PATH\nmkdir /etc/hwinfod/conf.d"
-    done = run_on_a_host(f"{before}\n{script}\nhwinfod --print-config", tmp_path)
+@pytest.fixture(scope="module")
+def from_pip(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What a host shows with the service from pip, once Prometheus is to scrape it."""
+    directory = tmp_path_factory.mktemp("from-pip")
+    run(ROOT / "packaging/build-wheel.sh", sys.executable, directory / "dist")
+    service = commands("install.md", "Any other Linux with systemd, from pip")
+    scraped = commands("prometheus.md", "Prometheus scrapes hwinfod")
+    done = run_on_a_host(f"set -eu\n{service}\n{scraped}\n{_LOOK}", directory, network=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert ":10049" in done.stdout
+    return done.stdout
+
+
+@_PIP
+def test_pip_makes_a_service_that_systemd_understands(from_pip: str) -> None:
+    assert "\nExecStart=/opt/hwinfod/bin/hwinfod\n" in from_pip
+    assert f"\nhwinfod {VERSION}\nhwinfoctl {VERSION}\n" in from_pip
+    assert {"/etc/sysusers.d/hwinfod.conf", "/etc/tmpfiles.d/hwinfod.conf"} <= set(from_pip.splitlines())
+
+
+@_PIP
+def test_pip_brings_the_rule_of_udev_and_the_drop_ins_of_the_pages(from_pip: str) -> None:
+    named = set(re.findall(r"/usr/share/doc/hwinfod/examples/\S+\.conf", _drop_in_pages()))
+    assert len(named) > 3
+    assert {"/etc/udev/rules.d/70-hwinfod.rules", *named} <= set(from_pip.splitlines())
+
+
+def _drop_in_pages() -> str:
+    return "".join(path.read_text() for path in (ROOT / "docs/drop-ins").iterdir())
+
+
+@_PIP
+def test_the_configuration_for_prometheus_is_accepted(from_pip: str) -> None:
+    assert re.search(r"listen_address = .*:10049", from_pip)
 
 
 _SYSTEMCTL = """\

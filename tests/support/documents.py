@@ -15,7 +15,8 @@ _BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 # A host of its own as far as these directories go: what is written there is gone afterwards.
 _FRESH = """
 /etc/apt/keyrings /etc/apt/sources.list.d /etc/hwinfod /etc/systemd/system /etc/sysusers.d /etc/tmpfiles.d
-/etc/yum.repos.d /opt /srv /var/cache/apt /var/cache/dnf /var/lib/apt/lists /var/lib/dnf
+/etc/udev/rules.d /etc/yum.repos.d /opt /srv /usr/local/bin /usr/share/doc /var/cache/apt /var/cache/dnf
+/var/lib/apt/lists /var/lib/dnf
 """.replace("\n", " ")
 _HOST = f"""
 set -eu
