@@ -6,7 +6,8 @@
 //   gpu.N.KEY, gpu.N.mig.K.KEY; gpu.N.field.ID[.SCOPE] TYPE:VALUE or !CODE
 //   fail.FUNCTION CODE, gpu.N.fail.FUNCTION CODE, gpu.N.fail CODE; hang FUNCTION [GPU], until the line is gone
 //   event.S GPU TYPE DATA GI CI: delivered once, S counts from 1
-//   device PATH: held open from init to shutdown; journal PATH: every call is written there
+//   device PATH: held open from init to shutdown; init fails (4) where it may not be opened
+//   journal PATH: every call is written there
 // Structures as in nvml.h of NVIDIA/go-nvml.
 #include <fcntl.h>
 #include <pthread.h>
@@ -29,7 +30,7 @@
 typedef unsigned int uint;
 typedef unsigned long long ull;
 typedef void *Handle;
-enum { OK, UNINITIALIZED, INVALID, NOT_SUPPORTED, NOT_FOUND = 6, TOO_SMALL = 7, TIMEOUT = 10, MISMATCH = 18 };
+enum { OK, UNINITIALIZED, INVALID, NOT_SUPPORTED, NO_PERMISSION, NOT_FOUND = 6, TOO_SMALL = 7, TIMEOUT = 10, MISMATCH = 18 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static char *text;
@@ -173,10 +174,14 @@ int nvmlInitWithFlags(uint flags) {
     char value[256];
     if (failed) return failed;
     if (find("kernel_version", value, sizeof value) && strcmp(value, VERSION)) return MISMATCH;
-    if (!initialised++) {
+    if (!initialised) {
+        if (find("device", value, sizeof value)) {
+            descriptor = open(value, O_RDWR | O_CLOEXEC);
+            if (descriptor < 0) return NO_PERMISSION;
+        }
         epoch++;
-        if (find("device", value, sizeof value)) descriptor = open(value, O_RDWR | O_CLOEXEC);
     }
+    initialised++;
     return OK;
 }
 

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from hwinfod._version import VERSION
+from tests.support import nvml_profiles
+from tests.support.nvml import FakeNvml
 from tests.support.packages import ROOT, run
 from tests.vm import vm
 from tests.vm.build import SUITES
@@ -42,7 +44,7 @@ OUT=$kept python3 program.py "{" ".join(AFTER)}" || exit
 cp -a $kept/. "$OUT"
 """
 
-pytestmark = [pytest.mark.tier("vm", "deb"), pytest.mark.timeout(2700)]
+pytestmark = [pytest.mark.tier("vm", "deb", "compiler"), pytest.mark.timeout(2700)]
 
 
 @pytest.fixture(scope="module")
@@ -72,11 +74,14 @@ def report(
     """What each check found, out of two boots of one guest: "" or a traceback."""
     devices = tmp_path_factory.mktemp("hardware")
     qemu = [*hardware(devices), "-device", "edu,bus=pcie.0"]  # which late_gpus.c drives
+    qemu += ["-smbios", "type=1,serial=GUEST-HOST-0"]
+    FakeNvml(devices / "nvml", nvml_profiles.a100(1), place=devices / "nvml/lib")
     run("/sbin/mke2fs", "-q", "-t", "ext4", devices / DISK)  # for recovery.py
     files = {
         **{path.name: path for path in GUEST.glob("*.py")},
         **{path.name: path for path in SHARED},
         "repository": repository,
+        "nvml": devices / "nvml",
     }
     result = vm.run(
         _SCRIPT,

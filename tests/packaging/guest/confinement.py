@@ -5,14 +5,16 @@ what docs/security.md says, and nothing else."""
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from drop_ins import with_engine
+from hidden import ENVIRONMENT, KNOWN, hidden, known
 from in_guest import wait_for
-from system import expect, output
+from system import drop_in, expect, output
 from unix_http import get
 
 _SERVICE, _ROOT = "/run/hwinfod/hwinfod.sock", "/run/as-root/socket"
@@ -29,10 +31,11 @@ _RUNTIME = re.compile(r"hwinfod_runtime_up\{.*/run/docker\.sock")
 
 @contextlib.contextmanager
 def _both() -> Iterator[None]:
-    """With a runtime's socket that is root's."""
+    """On a host with what there is to be hidden, and a runtime's socket that is root's."""
     command = ("/usr/sbin/hwinfod", "--socket", _ROOT, "--state-dir", "/run/as-root/state")
-    with with_engine():
-        output("systemd-run", "--quiet", "--unit=as-root", "--property=RuntimeDirectory=as-root", *command)
+    unit = ("--unit=as-root", "--property=RuntimeDirectory=as-root", f"--setenv={ENVIRONMENT}")
+    with hidden(Path(os.environ["IN"], "nvml")), drop_in(f"[Service]\nEnvironment={ENVIRONMENT}\n"), with_engine():
+        output("systemd-run", "--quiet", *unit, *command)
         try:
             wait_for("it answers", lambda: _states(_ROOT))
             yield
@@ -85,6 +88,8 @@ def _constants(socket: str) -> dict[str, str]:
 
 def check_all_but_what_its_page_says_works_as_it_does_for_root(_: object) -> None:
     with _both():
+        for socket in (_SERVICE, _ROOT):
+            wait_for("it knows what is hidden", lambda socket=socket: _knows(socket))
         _settles_at(_LACKS, _states)
         _settles_at({}, _facts)
         _settles_at({}, _names)
@@ -92,6 +97,11 @@ def check_all_but_what_its_page_says_works_as_it_does_for_root(_: object) -> Non
         wait_for("the runtime is asked", lambda: [_runtime(socket) for socket in (_SERVICE, _ROOT)] == ["0", "1"])
     page = _PAGE.read_text()
     expect([name for name in (*_LACKS, "runtime-sockets") if name not in page], [])
+
+
+def _knows(socket: str) -> bool:
+    expect(known(socket), KNOWN)
+    return True
 
 
 def _runtime(socket: str) -> str:
