@@ -5,6 +5,8 @@ what docs/security.md says, and nothing else."""
 from __future__ import annotations
 
 import contextlib
+import errno
+import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -107,3 +109,15 @@ def _knows(socket: str) -> bool:
 def _runtime(socket: str) -> str:
     (value,) = [value for name, value in _series(socket).items() if _RUNTIME.match(name)]
     return value
+
+
+def check_memory_and_descriptors_of_others_are_out_of_reach(_: object) -> None:
+    """Of the calls that CAP_SYS_PTRACE would open, each is refused, whatever it asks for; without the unit none is."""
+    program, free, bound = f"{os.environ['IN']}/forbidden_calls.py", "/run/free.json", "/run/hwinfod/bound.json"
+    output("python3", program, free)
+    with drop_in(f"[Service]\nExecStartPost=/usr/bin/python3 {program} {bound}\n"):
+        refused = json.loads(Path(bound).read_text())
+    Path(bound).unlink()
+    calls = json.loads(Path(free).read_text())
+    expect(calls, dict.fromkeys(calls, 0))
+    expect(refused, dict.fromkeys(calls, errno.EPERM))
