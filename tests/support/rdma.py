@@ -6,8 +6,10 @@ from __future__ import annotations
 import errno
 import shutil
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -55,7 +57,8 @@ class FakeDevice:
 
 
 class RdmaHost:
-    """`devices` may be changed at will; `show` puts them into sysfs. `questions` is what netlink was asked."""
+    """`devices` may be changed at will; `show` puts them into sysfs. `questions` is what netlink was asked.
+    `cpu_clock` tells a scan how much CPU it took: nothing, however busy this machine is, unless a test says more."""
 
     def __init__(self, directory: Path, patch: pytest.MonkeyPatch, *, netns_mode: int = 1) -> None:
         self.directory = directory
@@ -66,6 +69,8 @@ class RdmaHost:
         self.has_netlink = True
         self.notifications = Notifications()
         self.ethtool = Driver({})
+        self.cpu_clock: Callable[[], float] = lambda: 0.0
+        patch.setattr("hwinfod.collectors._rdma_objects.time", SimpleNamespace(thread_time=lambda: self.cpu_clock()))
         patch.setattr("hwinfod.collectors._rdma_reader.EthtoolSocket", lambda: self.ethtool)
         for module in ("_rdma_reader", "_rdma_devices"):
             patch.setattr(f"hwinfod.collectors.{module}.open_transport", self._open)

@@ -112,9 +112,9 @@ def test_lists_that_are_empty_are_not_asked_for(rdma, bench):
     ]
 
 
-def test_a_long_scan_goes_on_at_the_next_ticks(rdma, bench, monkeypatch):
+def test_a_long_scan_goes_on_at_the_next_ticks(rdma, bench):
     clock = itertools.count()
-    monkeypatch.setattr("time.thread_time", lambda: next(clock) * 0.021)  # a message takes more than a tick's share
+    rdma.cpu_clock = lambda: next(clock) * 0.021  # a message takes more than a tick's share
     rdma.devices["mlx5_0"].objects = {"qp": [qp(number, 4711) for number in range(6)]}
     assert "hw_rdma_resources_age_seconds" not in scan(bench)
     ticks = 0
@@ -139,7 +139,7 @@ def test_all_that_a_scan_does_is_done_in_steps(rdma, bench, monkeypatch):
         _rdma_holders, "read_thread_group", lambda roots, task: looked.append(task) or look(roots, task)
     )
     clock = itertools.count()
-    monkeypatch.setattr("time.thread_time", lambda: next(clock) * 0.021)
+    rdma.cpu_clock = lambda: next(clock) * 0.021
     rdma.add(FakeDevice("mlx5_1", 1, GUID + 16, objects={"qp": [qp(9, 4711)]}))
     device = rdma.devices["mlx5_0"]
     device.objects = {"qp": [qp(9, 4711), qp(10, 4800)]}
@@ -166,7 +166,6 @@ def test_a_driver_that_sleeps_over_each_part_ends_a_tick_too(rdma, bench, monkey
         return receive(kernel)
 
     monkeypatch.setattr(Kernel, "receive", slow)
-    monkeypatch.setattr("time.thread_time", lambda: 0.0)
     rdma.devices["mlx5_0"].objects = {"qp": [qp(number, 4711) for number in range(16)]}
     scan(bench)
     assert len(parts) == 3
@@ -277,9 +276,9 @@ def test_a_device_that_leaves_takes_its_holdings_along(rdma, bench):
     assert bench.host.holdings.current == {}
 
 
-def test_a_device_that_leaves_while_its_processes_are_looked_up_is_not_told_of(rdma, bench, monkeypatch):
+def test_a_device_that_leaves_while_its_processes_are_looked_up_is_not_told_of(rdma, bench):
     clock = itertools.count()
-    monkeypatch.setattr("time.thread_time", lambda: next(clock) * 0.021)
+    rdma.cpu_clock = lambda: next(clock) * 0.021
     rdma.devices["mlx5_0"].objects = {"qp": [qp(9, 4711), qp(10, 4800)]}
     rdma.add(FakeDevice("mlx5_1", 1, GUID + 16))
     scan(bench)
