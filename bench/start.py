@@ -27,20 +27,13 @@ def measure() -> list[Line]:
             wall.append(time.monotonic() - begun)
             cpu.append(cpu_seconds(daemon.pid))
     return [
-        Line(
-            "start to READY",
-            median(wall) * 1e3,
-            "ms",
-            500,
-            spread_of(wall),
-            f"aim 300; {median(cpu) * 1e3:.0f} ms of CPU",
-        ),
-        *_stop(),
-        *_hwinfoctl(),
+        _line("start to READY", wall, 500, f"aim 300; {median(cpu) * 1e3:.0f} ms of CPU"),
+        _stop(),
+        _hwinfoctl(),
     ]
 
 
-def _stop() -> list[Line]:
+def _stop() -> Line:
     """With as many clients as were asked for, idle, most of which wait to be accepted or were refused."""
     taken = []
     for _ in range(_STOPS):
@@ -50,10 +43,10 @@ def _stop() -> list[Line]:
             begun = time.monotonic()
             daemon.stop()
             taken.append(time.monotonic() - begun)
-    return [Line(f"SIGTERM to the end, {_CLIENTS:,} clients", median(taken) * 1e3, "ms", 2000, spread_of(taken))]
+    return _line(f"SIGTERM to the end, {_CLIENTS:,} clients", taken, 2000)
 
 
-def _hwinfoctl() -> list[Line]:
+def _hwinfoctl() -> Line:
     with Daemon.start() as daemon:
         command = [sys.executable, "-m", "hwinfod.ctl", "--socket", daemon.socket, "api", "GET", "/v1"]
         taken = []
@@ -61,8 +54,9 @@ def _hwinfoctl() -> list[Line]:
             begun = time.monotonic()
             run(*command)
             taken.append(time.monotonic() - begun)
-    return [Line("hwinfoctl, from start to end", median(taken) * 1e3, "ms", 100, spread_of(taken))]
+    return _line("hwinfoctl, from start to end", taken, 100)
 
 
-def spread_of(seconds: list[float]) -> str:
-    return f"{min(seconds) * 1e3:.0f}..{max(seconds) * 1e3:.0f}"
+def _line(what: str, seconds: list[float], target_ms: float, note: str = "") -> Line:
+    spread = f"{min(seconds) * 1e3:.0f}..{max(seconds) * 1e3:.0f}"
+    return Line(what, median(seconds) * 1e3, "ms", target_ms, spread, note)

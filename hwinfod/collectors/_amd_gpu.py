@@ -18,9 +18,8 @@ from hwinfod.sources.files import Attribute, list_directory, read_int
 from hwinfod.sources.hwmon import SensorReader, read_chip
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from hwinfod.collectors._amd_inventory import AmdGpu
+    from hwinfod.core.collector import Skip
     from hwinfod.core.host import Host
     from hwinfod.core.table import Table
 
@@ -41,9 +40,7 @@ _PWM_MAX = 255
 class GpuReader:
     """Raises nothing: what cannot be read is absent; `skip` is told of what is broken."""
 
-    def __init__(
-        self, host: Host, gpu: AmdGpu, tables: tuple[Table, Table], skip: Callable[[str, object], None]
-    ) -> None:
+    def __init__(self, host: Host, gpu: AmdGpu, tables: tuple[Table, Table], skip: Skip) -> None:
         self.gpu = gpu
         self._host = host
         self._skip = skip

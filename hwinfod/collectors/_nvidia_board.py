@@ -12,9 +12,8 @@ from hwinfod.sources.nvml_errors import DeviceFailed, LibraryFailed, NvmlError
 from hwinfod.sources.nvml_gpm import has_gpm
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from hwinfod.collectors._nvidia_inventory import Gpu
+    from hwinfod.core.collector import Skip
     from hwinfod.core.table import Table
     from hwinfod.sources.nvml import Session
 
@@ -34,7 +33,7 @@ class Board:
         self._links: Links | None = None
         self._seldom: GpuReader | None = None
 
-    def sample_links(self, table: Table, skip: Callable[[str, object], None]) -> None:
+    def sample_links(self, table: Table, skip: Skip) -> None:
         """Raises DeviceFailed and LibraryFailed."""
         try:
             if self._seldom is None:

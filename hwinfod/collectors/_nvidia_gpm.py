@@ -13,17 +13,14 @@ from hwinfod.sources.nvml_errors import DeviceFailed, LibraryFailed, NvmlError
 from hwinfod.sources.nvml_gpm import GpmReader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from hwinfod.collectors._nvidia_inventory import Gpu
     from hwinfod.collectors._nvidia_mig import Instance
     from hwinfod.core.codec import Value
+    from hwinfod.core.collector import Skip
     from hwinfod.core.host import RootPaths
     from hwinfod.core.metric import Metric
     from hwinfod.core.table import Column, Table
     from hwinfod.sources.nvml import Session
-
-    Skip = Callable[[str, object], None]
 
 _SM_ACTIVE = 2
 _PIPES = {"integer": 4, "dfma": 6, "hmma": 7, "dmma": 8, "imma": 9, "fp64": 11, "fp32": 12, "fp16": 13}

@@ -11,9 +11,10 @@ from hwinfod.sources.nvml_errors import DeviceFailed, LibraryFailed, NvmlError, 
 from hwinfod.sources.nvml_fields import find_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from hwinfod.collectors._nvidia_readings import Call, Field
+    from hwinfod.core.collector import Skip
     from hwinfod.core.table import Column, Table
     from hwinfod.sources.nvml import Handle, Session
 
@@ -46,7 +47,7 @@ class GpuReader:
         self._field_group = table.bind_columns(self._columns((field.metric, field.labels) for field in self._fields))
         self._calls = [(call, table.bind_columns(self._columns(call.columns), level=call.level)) for call in answered]
 
-    def sample(self, skip: Callable[[str, object], None]) -> bool:
+    def sample(self, skip: Skip) -> bool:
         """Fills this tick's row. False where the GPU gave nothing at all. Raises DeviceFailed and LibraryFailed."""
         answered = self._sample_fields(skip)
         self.is_busy = False
@@ -69,7 +70,7 @@ class GpuReader:
         for _, group in self._calls:
             group.release()
 
-    def _sample_fields(self, skip: Callable[[str, object], None]) -> bool:
+    def _sample_fields(self, skip: Skip) -> bool:
         try:
             values = self._reader.read()
         except (DeviceFailed, LibraryFailed):

@@ -13,13 +13,10 @@ from hwinfod.core.table import Groups
 from hwinfod.sources.nvml_errors import INVALID_ARGUMENT, NOT_FOUND, DeviceFailed, LibraryFailed, NvmlError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from hwinfod.collectors._nvidia_inventory import Gpu
+    from hwinfod.core.collector import Skip
     from hwinfod.core.table import Table
     from hwinfod.sources.nvml import Handle, Session
-
-    Skip = Callable[[str, object], None]
 
 _GONE = frozenset({INVALID_ARGUMENT, NOT_FOUND})
 KIND = "gpu partition"  # as of every vendor

@@ -19,15 +19,14 @@ from hwinfod.sources.nvml_errors import FUNCTION_NOT_FOUND, DeviceFailed, Librar
 from hwinfod.sources.process import parse_stat
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from hwinfod.collectors._nvidia_inventory import Gpu
     from hwinfod.collectors._nvidia_mig import Instance
+    from hwinfod.core.collector import Skip
     from hwinfod.core.host import Host
     from hwinfod.core.table import Table
     from hwinfod.sources.nvml import Handle, Session
-
-    Skip = Callable[[str, object], None]
 
 _LISTS = {
     "compute": "nvmlDeviceGetComputeRunningProcesses",

@@ -43,9 +43,9 @@ from hwinfod.sources.nvml_errors import (
 from hwinfod.sources.proc_meminfo import parse_meminfo
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from hwinfod.core.collector import Collector
+    from hwinfod.core.collector import Collector, Skip
     from hwinfod.core.device import Device
 
 log = logging.getLogger("hwinfod.nvidia")
@@ -304,7 +304,7 @@ class Reader:
             return
         self._unified.set(key, [total - available, total])
 
-    def _skipper(self, gpu: Gpu) -> Callable[[str, object], None]:
+    def _skipper(self, gpu: Gpu) -> Skip:
         return lambda call, error: self._collector.skip(f"GPU {gpu.index} {call}", error)
 
     def _fail(self, gpu: Gpu, error: DeviceFailed) -> None:

@@ -23,10 +23,11 @@ from hwinfod.errors import Gone, HwinfodError, NotProvided
 from hwinfod.sources.nldev.enums import QP_STATES, QP_TYPES, word
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Mapping
+    from collections.abc import Generator, Iterator, Mapping
 
     from hwinfod.collectors._rdma_devices import Inventory
     from hwinfod.collectors._rdma_holders import Identity
+    from hwinfod.core.collector import Skip
     from hwinfod.core.host import Host
     from hwinfod.core.table import Column, Table
     from hwinfod.sources.nldev.client import Client
@@ -40,9 +41,7 @@ _BLANK_SCANS = 3  # in a row, and what an earlier one found is old
 class Objects:
     """Scans over clients of their own, so that a long list bars no counter from being read."""
 
-    def __init__(
-        self, host: Host, inventory: Inventory, client: Client, table: Table, skip: Callable[[str, object], None]
-    ) -> None:
+    def __init__(self, host: Host, inventory: Inventory, client: Client, table: Table, skip: Skip) -> None:
         self._host = host
         self._inventory = inventory
         self._client = client

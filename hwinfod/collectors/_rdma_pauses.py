@@ -16,9 +16,10 @@ from hwinfod.sources.ethtool import Statistics
 from hwinfod.sources.infiniband import list_carriers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Collection, Iterable
 
     from hwinfod.collectors._rdma_port import Port
+    from hwinfod.core.collector import Skip
     from hwinfod.core.host import RootPaths
     from hwinfod.core.metric import Metric
     from hwinfod.core.table import Group, Table
@@ -66,9 +67,7 @@ def classify(name: str) -> tuple[Metric, str, float] | None:
 class Pauses:
     """The statistics of the network interfaces of all RoCE ports, in one table."""
 
-    def __init__(
-        self, roots: RootPaths, socket: EthtoolSocket, table: Table, skip: Callable[[str, object], None]
-    ) -> None:
+    def __init__(self, roots: RootPaths, socket: EthtoolSocket, table: Table, skip: Skip) -> None:
         self._roots = roots
         self._socket = socket
         self._table = table

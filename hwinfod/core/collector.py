@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from hwinfod.core.table import Table
     from hwinfod.settings import Setting, Settings
 
+    Skip = Callable[[str, object], None]  # Collector.skip, or what puts a device's name before it
+
 MAIN = "sample"
 
 _Method = TypeVar("_Method", bound="Callable[..., None]")

@@ -112,15 +112,12 @@ class EventLog:
     ) -> None:
         """Something happened. The same (kind, device, key) within a minute of its first time is counted, not added;
         where it is worse now, the event says it in the words of now."""
-        attributes = _bounded(attributes or {})
+        what = (kind, device, key)
         with self._lock:
-            before = self._find_recent((kind, device, key))
-            if before is None:
-                self._put_new(kind, severity, text, device, owner, key, attributes, private)
-            elif severity > before.severity:
-                self._put_again(before, severity, text, attributes, private)
-            else:
-                self._put_again(before, before.severity, before.text, before.attributes)
+            before = self._find_recent(what)
+            if before is not None and severity <= before.severity:
+                severity, text, attributes, private = before.severity, before.text, before.attributes, before.private
+            self._put(what, before, severity, text, attributes or {}, owner, private)
 
     def add_amounts(
         self,
@@ -135,63 +132,41 @@ class EventLog:
     ) -> None:
         """There is so much more of something, as of errors. Amounts of the same within a minute are summed, and what
         `describe` makes of the sums is the text. Attributes are `attributes`, and the sums by name."""
+        what = (kind, device, key)
         constant = attributes or {}
         with self._lock:
-            before = self._find_recent((kind, device, key))
+            before = self._find_recent(what)
             if before is not None:
+                severity = max(severity, before.severity)
                 earlier = {name: int(text) for name, text in before.attributes.items() if name not in constant}
                 amounts = {name: earlier.get(name, 0) + amounts.get(name, 0) for name in {**earlier, **amounts}}
-            told = _bounded({**constant, **{name: str(amount) for name, amount in amounts.items()}})
-            if before is None:
-                self._put_new(kind, severity, describe(amounts), device, "", key, told)
-            else:
-                self._put_again(before, max(severity, before.severity), describe(amounts), told)
+            told = {**constant, **{name: str(amount) for name, amount in amounts.items()}}
+            self._put(what, before, severity, describe(amounts), told)
 
-    def _put_new(
+    def _put(
         self,
-        kind: EventKind,
+        what: tuple[EventKind, str, str],
+        before: Event | None,
         severity: Severity,
         text: str,
-        device: str,
-        owner: str,
-        key: str,
         attributes: Mapping[str, str],
+        owner: str = "",
         private: frozenset[str] = frozenset(),
     ) -> None:
+        """One more time of what happened, in the place of the event that it was, or as a new one."""
         now = self._clock.wall_ns()
         self.version = version = next(self._versions)
-        self._recent[(kind, device, key)] = version
-        self._events[version] = Event(
-            id=version,
-            version=version,
-            kind=kind,
-            severity=severity,
-            text=text[:_LONGEST_TEXT],
-            device=device,
-            owner=owner,
-            attributes=attributes,
-            count=1,
-            first_wall_ns=now,
-            last_wall_ns=now,
-            boottime_ns=self._clock.boottime_ns(),
-            private=private,
-        )
+        if before is None:
+            kind, device, _ = what
+            self._recent[what] = version
+            boottime = self._clock.boottime_ns()
+            before = Event(version, version, kind, severity, "", device, owner, {}, 0, now, now, boottime)
+        self._events[before.id] = replace(
+            before, version=version, severity=severity, text=text[:_LONGEST_TEXT], attributes=_bounded(attributes),
+            count=before.count + 1, last_wall_ns=now, private=before.private | private,
+        )  # fmt: skip
         if len(self._events) > KEPT:
             del self._events[next(iter(self._events))]
-
-    def _put_again(
-        self,
-        before: Event,
-        severity: Severity,
-        text: str,
-        attributes: Mapping[str, str],
-        private: frozenset[str] = frozenset(),
-    ) -> None:
-        self.version = version = next(self._versions)
-        self._events[before.id] = replace(
-            before, version=version, severity=severity, text=text[:_LONGEST_TEXT], attributes=attributes,
-            count=before.count + 1, last_wall_ns=self._clock.wall_ns(), private=before.private | private,
-        )  # fmt: skip
 
     def _find_recent(self, what: tuple[EventKind, str, str]) -> Event | None:
         """The event that this one repeats, out of the last minute. Forgets what is older on the way."""

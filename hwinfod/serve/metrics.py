@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import html
-import zlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,8 +12,8 @@ from hwinfod.core.metric import Level
 from hwinfod.core.supervisor import busy_seconds
 from hwinfod.errors import UserError
 from hwinfod.serve.exposition import Renderer, Selection, choose_format
-from hwinfod.serve.exposition_lines import Format
 from hwinfod.serve.http.messages import Response
+from hwinfod.serve.kept_replies import KeptReplies
 from hwinfod.settings.daemon import EXPORT_LEVEL
 
 if TYPE_CHECKING:
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from hwinfod.settings import Settings
 
 _MOST_BODIES = 16
+_MOST_BODY_BYTES = 32 << 20  # more than so many of the largest hosts have
 _TEXT = "text/plain; charset=utf-8"
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -55,7 +55,7 @@ class MetricsFace:
         self._host = host
         self._settings = settings
         self._renderer = Renderer(host)
-        self._bodies: dict[tuple[Format, Selection], tuple[object, Response]] = {}
+        self._kept = KeptReplies(host.instance, _MOST_BODIES, _MOST_BODY_BYTES)
 
     def add_routes(self, router: Router) -> None:
         """What a TCP port answers."""
@@ -69,22 +69,9 @@ class MetricsFace:
         UserError for a parameter that means nothing."""
         selection = replace(self._selection(request), owners=owners)
         key = (choose_format(request.headers.get("accept", "")), selection)
-        version = self._renderer.version()
-        kept = self._bodies.get(key)
-        if kept is not None and kept[0] == version:
-            return kept[1]
-        body = self._renderer.render(*key)
-        response = Response(
-            200,
-            body,
-            content_type=key[0].value,
-            etag=f"{self._host.instance}-{zlib.crc32(body):08x}",
-            compressible=True,
+        return self._kept.reply(
+            key, self._renderer.version(), lambda: self._renderer.render(*key), content_type=key[0].value
         )
-        while len(self._bodies) >= _MOST_BODIES:
-            del self._bodies[next(iter(self._bodies))]
-        self._bodies[key] = (version, response)
-        return response
 
     def _selection(self, request: Request) -> Selection:
         if not request.query:

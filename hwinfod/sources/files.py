@@ -106,29 +106,22 @@ class SeqFile(Attribute):
     __slots__ = ()
 
     def _content(self, fd: int) -> bytes:
-        parts = []
-        offset = 0
-        while offset < _LIMIT:
-            part = os.pread(fd, _CHUNK, offset)
-            if not part:
-                break
-            parts.append(part)
-            offset += len(part)
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+        return read_on(fd)
 
 
-def read_on(fd: int, data: bytes) -> bytes:
-    """What begins with `data`, which filled its buffer. The kernel keeps what it made at offset 0 until all of it is
-    read, so that no line is of another moment. Source: fs/seq_file.c, seq_read_iter(). Raises OSError."""
-    parts = [data]
+def read_on(fd: int, data: bytes = b"") -> bytes:
+    """What begins with `data`, until nothing comes: a read may end with any record. The kernel keeps what it made at
+    offset 0 of a cgroup's file until all of it is read, so that no line is of another moment. Source: fs/seq_file.c,
+    seq_read_iter(). Raises OSError."""
+    parts = [data] if data else []
     offset = len(data)
-    is_full = True
-    while is_full and offset < _LIMIT:
+    while offset < _LIMIT:
         part = os.pread(fd, _CHUNK, offset)
+        if not part:
+            break
         parts.append(part)
         offset += len(part)
-        is_full = len(part) == _CHUNK
-    return b"".join(parts)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def read_file(path: str, limit: int = _LIMIT) -> bytes:

@@ -229,7 +229,7 @@ def is_interface_of(roots: RootPaths, interface: str, device: RdmaDevice) -> boo
     """Whether an interface that our network namespace has is of the PCI function of a device."""
     if not interface or not device.pci_directory:
         return False
-    return find_pci_directory(os.path.realpath(roots.sys("class", "net", interface, "device"))) == device.pci_directory
+    return _pci_directory_of(roots, interface) == device.pci_directory
 
 
 def list_carriers(roots: RootPaths, interface: str, device: RdmaDevice) -> tuple[str, ...]:
@@ -246,13 +246,17 @@ def list_carriers(roots: RootPaths, interface: str, device: RdmaDevice) -> tuple
     return tuple(parts) or (interface,)
 
 
+def _pci_directory_of(roots: RootPaths, interface: str) -> str:
+    return find_pci_directory(os.path.realpath(roots.sys("class", "net", interface, "device")))
+
+
 def _bonded(roots: RootPaths, interface: str) -> list[str]:
     return read_text(roots.sys("class", "net", interface, "bonding", "slaves")).split() if interface else []
 
 
 def _carries(roots: RootPaths, part: str, device: RdmaDevice) -> bool:
     """Whether a part of a bond is on the same card and has no other RDMA device."""
-    pci = find_pci_directory(os.path.realpath(roots.sys("class", "net", part, "device")))
+    pci = _pci_directory_of(roots, part)
     rdma = list_directory(os.path.join(pci, "infiniband")) if pci else []
     is_same_card = pci.rpartition(".")[0] == device.pci_directory.rpartition(".")[0]
     return is_same_card and (not rdma or device.name in rdma)

@@ -16,8 +16,9 @@ from hwinfod.sources.files import link_name, list_directory, read_file, read_opt
 from hwinfod.sources.proc_net_dev import parse_net_dev
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Hashable, Iterable, Iterator
+    from collections.abc import Container, Hashable, Iterable, Iterator
 
+    from hwinfod.core.collector import Skip
     from hwinfod.core.host import RootPaths
     from hwinfod.owners.budget import Labels
     from hwinfod.owners.usage.accounts import Figures
@@ -51,9 +52,7 @@ class Networks:
         self._tick = 0
         self.hidden = 0
 
-    def read(
-        self, members: Iterable[Member], skip: Callable[[str, object], None]
-    ) -> Iterator[tuple[Labels, Hashable, Figures, Figures]]:
+    def read(self, members: Iterable[Member], skip: Skip) -> Iterator[tuple[Labels, Hashable, Figures, Figures]]:
         """In the order of families.NETWORK, by owner and interface. Of owners that share a namespace the first has it;
         each is told whose traffic is counted as its own."""
         self._tick += 1
@@ -73,7 +72,7 @@ class Networks:
         self._seats = seats
 
     def _interfaces(
-        self, member: Member, seat: _Seat, skip: Callable[[str, object], None]
+        self, member: Member, seat: _Seat, skip: Skip
     ) -> Iterator[tuple[Labels, Hashable, Figures, Figures]]:
         try:
             interfaces = parse_net_dev(read_file(self._roots.proc(str(seat.pid), "net", "dev")))

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import math
-import zlib
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from hwinfod.errors import UserError
 from hwinfod.serve.aside import Aside
 from hwinfod.serve.command_lines import command_line_of, untold
 from hwinfod.serve.http.messages import Request, Response
+from hwinfod.serve.kept_replies import KeptReplies
 from hwinfod.serve.viewer import Viewer, viewer_of
 from hwinfod.settings.daemon import PRIVACY
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from hwinfod.wire.status import Faces
 
 _MOST_BODIES = 64
-_MOST_BODY_BYTES = 4 << 20  # of all that are kept: whoever asks for ever new excerpts must not fill the memory
+_MOST_BODY_BYTES = 4 << 20
 _EXACT = 2**53
 COMMAND_LINES = "command_lines"
 
@@ -46,8 +46,7 @@ class ApiContext:
         self.faces = faces
         self._own_uid = own_uid
         self.aside = Aside(host.clock)
-        self._bodies: dict[object, tuple[object, Response]] = {}
-        self._kept_bytes = 0
+        self._kept = KeptReplies(host.instance, _MOST_BODIES, _MOST_BODY_BYTES)
 
     def viewer(self, request: Request) -> Viewer:
         """Who asks. Raises Problem (forbidden)."""
@@ -56,26 +55,7 @@ class ApiContext:
     def reply(self, request: Request, viewer: Viewer, make: Callable[[], Mapping[str, object]]) -> Response:
         """The document as JSON. Made once for all viewers of one kind until a table, a device or an event changes."""
         key = (request.path, tuple((k, tuple(v)) for k, v in sorted(request.query.items())), viewer)
-        version = self._version()
-        kept = self._bodies.get(key)
-        if kept is not None and kept[0] == version:
-            return kept[1]
-        body = json_bytes(make())
-        response = Response(200, body, etag=f"{self.host.instance}-{zlib.crc32(body):08x}", compressible=True)
-        self._keep(key, version, response)
-        return response
-
-    def _keep(self, key: object, version: object, response: Response) -> None:
-        """In the place of what was asked for longest ago."""
-        if kept := self._bodies.pop(key, None):
-            self._kept_bytes -= len(kept[1].body)
-        while self._bodies and (
-            len(self._bodies) >= _MOST_BODIES or self._kept_bytes + len(response.body) > _MOST_BODY_BYTES
-        ):
-            _, oldest = self._bodies.pop(next(iter(self._bodies)))
-            self._kept_bytes -= len(oldest.body)
-        self._bodies[key] = (version, response)
-        self._kept_bytes += len(response.body)
+        return self._kept.reply(key, self._version(), lambda: json_bytes(make()))
 
     def reply_of_processes(
         self, request: Request, viewer: Viewer, make: Callable[[CommandOf], Mapping[str, object]]

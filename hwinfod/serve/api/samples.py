@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from hwinfod.serve.viewer import Viewer
     from hwinfod.wire.samples import Sample, Samples
 
-_MOST_SERIES = 1000
-_MOST_POINTS = 500_000
-
 
 def add_routes(router: Router, api: ApiContext) -> None:
     host = api.host

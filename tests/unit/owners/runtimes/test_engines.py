@@ -230,12 +230,17 @@ def test_a_container_that_is_started_again_and_renamed(bench: Bench, engine: Eng
     assert bench.events()[0].attributes["container"] == "proxy"
 
 
-def test_an_engine_that_restarts(bench: Bench, engine: Engine) -> None:
+def run_and_lose(bench: Bench, engine: Engine) -> None:
+    """A container runs and is known when the engine stops."""
     engine.create(A, "web")
     engine.run(A)
     follow(bench, engine)
     engine.stop()
     until(bench, lambda: bench.values()[UP] == 0)
+
+
+def test_an_engine_that_restarts(bench: Bench, engine: Engine) -> None:
+    run_and_lose(bench, engine)
     assert len(bench.host.names.current["engines"].containers) == 1
     engine.containers[A]["State"] = {"Status": "exited", "ExitCode": 3}
     engine.create(B, "other")
@@ -246,11 +251,7 @@ def test_an_engine_that_restarts(bench: Bench, engine: Engine) -> None:
 
 
 def test_a_kill_for_want_of_memory_that_no_event_told(bench: Bench, engine: Engine) -> None:
-    engine.create(A, "web")
-    engine.run(A)
-    follow(bench, engine)
-    engine.stop()
-    until(bench, lambda: bench.values()[UP] == 0)
+    run_and_lose(bench, engine)
     engine.containers[A]["State"] = {"Status": "exited", "ExitCode": 137, "OOMKilled": True}
     engine.start()
     until(bench, lambda: life(bench, A))
