@@ -27,6 +27,9 @@ log = logging.getLogger("hwinfod.owners")
 # A server may take a subscription after it has answered a list that was asked for later: the second list mends that.
 SECOND_LIST_SECONDS = 2.0
 LIST_SECONDS = 60.0
+# A list overtakes events, which Podman reads back out of a log that it has written them to; only they tell how a
+# container ended that is gone from the list. Source: Podman libpod/events/journald.go, logfile.go Read().
+SETTLE_SECONDS = 2.0
 LONGEST_LIST_SECONDS = 30.0
 
 
@@ -64,32 +67,36 @@ class RuntimeLink(Link):
 
     async def follow_events(self, events: Subscription) -> None:
         """Never returns; raises HwinfodError."""
-        loop = asyncio.get_running_loop()
         wait = SECOND_LIST_SECONDS
         while True:
             await self.resync(events)
-            due, wait = loop.time() + wait, LIST_SECONDS
-            while (left := due - loop.time()) > 0:
-                message = await events.next(left)
-                while message is not None:
-                    self.busy = True
-                    await self._take(message)
-                    message = await events.next(0)
-                self.busy = False
+            await self._take_for(wait, events)
+            wait = LIST_SECONDS
 
     async def resync(self, events: Subscription | None = None) -> None:
-        """What a list shows; events that came meanwhile are taken first, as they know more."""
+        """What a list shows; events that came until it has settled are taken first, as they know more."""
         self.busy = True
         asked_ns = self.host.clock.wall_ns()
         try:
             listed = await asyncio.wait_for(self.list_containers(), LONGEST_LIST_SECONDS)
         except asyncio.TimeoutError:
             raise ReadError(self.path, errno.ETIMEDOUT) from None
-        while events is not None and (message := await events.next(0)) is not None:
-            await self._take(message)
+        self.up()
+        if events is not None:
+            await self._take_for(SETTLE_SECONDS if self.ledger.has_list else 0.0, events)
         self.teller.tell(self.ledger.reconcile(listed, asked_ns))
         self.version += 1
-        self.up()
+
+    async def _take_for(self, seconds: float, events: Subscription) -> None:
+        """Takes what comes for a while, and what has come by its end."""
+        loop = asyncio.get_running_loop()
+        due = loop.time() + seconds
+        while (message := await events.next(max(due - loop.time(), 0.0))) is not None:
+            self.busy = True
+            while message is not None:
+                await self._take(message)
+                message = await events.next(0.0)
+            self.busy = False
 
     async def _take(self, message: bytes) -> None:
         try:

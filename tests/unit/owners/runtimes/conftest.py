@@ -18,6 +18,7 @@ def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(link, "LONGEST_WAIT_SECONDS", 0.05)
     monkeypatch.setattr(runtime, "SECOND_LIST_SECONDS", 0.1)
     monkeypatch.setattr(runtime, "LIST_SECONDS", 0.3)
+    monkeypatch.setattr(runtime, "SETTLE_SECONDS", 0.05)
     monkeypatch.setattr(cri, "POLL_SECONDS", 0.05)
     monkeypatch.setattr(cri, "LIST_SECONDS", 0.1)
     monkeypatch.setattr(pod_resources, "LIST_SECONDS", 0.05)

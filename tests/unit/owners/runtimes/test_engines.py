@@ -15,7 +15,7 @@ import pytest
 from hwinfod.core.container import DeviceNode
 from hwinfod.core.health import State
 from hwinfod.core.owner import ContainerName
-from hwinfod.owners.runtimes import engine_http, link
+from hwinfod.owners.runtimes import engine_http, link, runtime
 from hwinfod.owners.runtimes.collector import EngineContainers
 from hwinfod.sources import docker_engine
 from tests.support.bench import Bench
@@ -228,6 +228,27 @@ def test_a_container_that_is_started_again_and_renamed(bench: Bench, engine: Eng
     until(bench, lambda: len(life(bench, A)) == 2)
     assert life(bench, A) == ["exited", "started"]
     assert bench.events()[0].attributes["container"] == "proxy"
+
+
+def test_a_list_that_overtakes_the_events(bench: Bench, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Podman's, whose events go through a log: how a container ended they alone tell."""
+    monkeypatch.setattr(runtime, "SETTLE_SECONDS", 5.0)
+    engine.now = -1_000_000_000_000_000_000  # all of it was before the list was asked for
+    follow(bench, engine)
+    engine.create(A, "web")
+    engine.run(A)
+    until(bench, lambda: len(life(bench, A)) == 2)
+    del engine.containers[A]
+    lists = engine.asked.count(docker_engine.LIST)
+    until(bench, lambda: engine.asked.count(docker_engine.LIST) > lists)
+    for _ in range(3):
+        bench.attempt()
+    assert life(bench, A) == ["created", "started"]
+    engine.tell(A, "die", exitCode="137")
+    engine.tell(A, "destroy")
+    until(bench, lambda: len(life(bench, A)) == 4)
+    assert life(bench, A) == ["created", "started", "exited", "deleted"]
+    assert bench.events()[2].attributes["exit_code"] == "137"
 
 
 def run_and_lose(bench: Bench, engine: Engine) -> None:
