@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from hwinfod.core.container import Container
 from hwinfod.core.owner import ContainerName
-from hwinfod.owners.runtimes.errors import NOT_FOUND, CallFailed
+from hwinfod.owners.runtimes.errors import CallFailed
 from hwinfod.owners.runtimes.ledger import Change
 from hwinfod.owners.runtimes.link import open_channel
 from hwinfod.owners.runtimes.runtime import RuntimeLink, with_spec
@@ -98,7 +98,7 @@ class ContainerdLink(RuntimeLink):
         try:
             return self._parse(await self._channel.call(containerd.CONTAINERS_GET, request, metadata))
         except CallFailed as error:
-            if error.status != NOT_FOUND:
+            if not error.is_of_what_was_asked:
                 raise
             return None
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from hwinfod.core.container import Container
 from hwinfod.core.owner import ContainerName
-from hwinfod.owners.runtimes.errors import NOT_FOUND, UNIMPLEMENTED, CallFailed, Ended
+from hwinfod.errors import HwinfodError
+from hwinfod.owners.runtimes.errors import UNIMPLEMENTED, CallFailed, Ended
 from hwinfod.owners.runtimes.ledger import EXITED, OOM, Change
 from hwinfod.owners.runtimes.link import open_channel
 from hwinfod.owners.runtimes.runtime import LIST_SECONDS, RuntimeLink, with_spec
@@ -108,7 +109,7 @@ class CriLink(RuntimeLink):
         return await self._status(listed.container_id, listed.state)
 
     async def _status(self, container_id: str, state: str) -> CriStatus | None:
-        """Asked for once a state; None where the container is gone."""
+        """Asked for once a state; None where the container is gone, or the runtime cannot say."""
         known = self._statuses.get(container_id)
         if known is not None and known[0] == state:
             return known[1]
@@ -116,7 +117,7 @@ class CriLink(RuntimeLink):
             request = cri.encode_container_status(container_id, verbose=True)
             status = cri.parse_container_status(await self._channel.call(cri.CONTAINER_STATUS, request))
         except CallFailed as error:
-            if error.status != NOT_FOUND:
+            if not error.is_of_what_was_asked:
                 raise
             return None
         self._statuses[container_id] = (status.state, status)
@@ -147,7 +148,10 @@ class CriLink(RuntimeLink):
             return []
         kind = _KINDS.get(event.kind, event.kind)
         change = Change(event.container_id, kind, event.created_ns)
-        status = await self._status(event.container_id, "exited") if kind == EXITED else None
+        try:
+            status = await self._status(event.container_id, "exited") if kind == EXITED else None
+        except HwinfodError:  # that it ended is known without
+            status = None
         if status is None:
             return [change]
         change = change._replace(exit_code=status.exit_code)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from hwinfod.core.container import Container, DeviceNode
 from hwinfod.core.owner import ContainerName
-from hwinfod.errors import Gone, ReadError
+from hwinfod.errors import Gone, HwinfodError, ReadError
 from hwinfod.owners.runtimes.engine_http import follow, get
-from hwinfod.owners.runtimes.errors import NOT_FOUND, CallFailed
+from hwinfod.owners.runtimes.errors import CallFailed
 from hwinfod.owners.runtimes.ledger import CREATED, EXITED, OOM, STARTED, Change
 from hwinfod.owners.runtimes.runtime import RuntimeLink
 from hwinfod.sources import docker_engine
@@ -66,14 +66,15 @@ class EngineLink(RuntimeLink):
 
     async def _inspect(self, container_id: str, state: str) -> EngineDetails | None:
         """Asked for once a state; None where the container is gone, or does not answer: Docker keeps it locked while it
-        starts, which on a busy host takes longer than we wait. That costs the container what it would have told."""
+        starts, which on a busy host takes longer than we wait, and Podman answers 500 for one that is removed while it
+        looks. That costs the container what it would have told."""
         known = self._details.get(container_id)
         if known is not None and known[0] == state:
             return known[1]
         try:
             body = await get(self.real_path, docker_engine.inspect_path(container_id))
         except CallFailed as error:
-            if error.status != NOT_FOUND:
+            if not error.is_of_what_was_asked:
                 raise
             return None
         except ReadError as error:
@@ -119,11 +120,17 @@ class EngineLink(RuntimeLink):
             await self._rename(event.container_id)
             return []
         change = Change(event.container_id, event.kind, event.unix_ns, event.exit_code)
-        if event.kind == EXITED:  # Podman tells of no kill for want of memory, Docker of some
-            details = await self._inspect(event.container_id, "exited")
-            if details is not None and details.was_out_of_memory:
-                return [Change(event.container_id, OOM, event.unix_ns), change]
+        if event.kind == EXITED and await self._was_out_of_memory(event.container_id):
+            return [Change(event.container_id, OOM, event.unix_ns), change]
         return [change]
+
+    async def _was_out_of_memory(self, container_id: str) -> bool:
+        """Podman tells of no kill for want of memory, Docker of some. That a container ended is known without."""
+        try:
+            details = await self._inspect(container_id, "exited")
+        except HwinfodError:
+            return False
+        return details is not None and details.was_out_of_memory
 
     async def _rename(self, container_id: str) -> None:
         self._details.pop(container_id, None)

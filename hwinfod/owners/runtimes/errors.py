@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from hwinfod.errors import HwinfodError
 
-NOT_FOUND, UNIMPLEMENTED = "NOT_FOUND", "UNIMPLEMENTED"
+NOT_FOUND, UNAVAILABLE, UNIMPLEMENTED = "NOT_FOUND", "UNAVAILABLE", "UNIMPLEMENTED"
 
 
 class CallFailed(HwinfodError):
@@ -15,6 +15,11 @@ class CallFailed(HwinfodError):
     def __init__(self, message: str, status: str = "") -> None:
         super().__init__(message)
         self.status = status
+
+    @property
+    def is_of_what_was_asked(self) -> bool:
+        """Whether the server is there, and only what it was asked about is not to be had."""
+        return self.status not in ("", UNAVAILABLE)
 
 
 class Ended(HwinfodError):

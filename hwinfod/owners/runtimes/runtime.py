@@ -74,29 +74,31 @@ class RuntimeLink(Link):
             wait = LIST_SECONDS
 
     async def resync(self, events: Subscription | None = None) -> None:
-        """What a list shows; events that came until it has settled are taken first, as they know more."""
+        """What a list shows; events that come meanwhile are taken first, as they know more. Those from before the
+        connection come no more: its first list waits for none."""
         self.busy = True
         asked_ns = self.host.clock.wall_ns()
         try:
             listed = await asyncio.wait_for(self.list_containers(), LONGEST_LIST_SECONDS)
         except asyncio.TimeoutError:
             raise ReadError(self.path, errno.ETIMEDOUT) from None
-        self.up()
         if events is not None:
-            await self._take_for(SETTLE_SECONDS if self.ledger.has_list else 0.0, events)
+            self.busy = not self.is_up
+            await self._take_for(SETTLE_SECONDS if self.is_up else 0.0, events)
         self.teller.tell(self.ledger.reconcile(listed, asked_ns))
         self.version += 1
+        self.up()
 
     async def _take_for(self, seconds: float, events: Subscription) -> None:
         """Takes what comes for a while, and what has come by its end."""
         loop = asyncio.get_running_loop()
         due = loop.time() + seconds
         while (message := await events.next(max(due - loop.time(), 0.0))) is not None:
-            self.busy = True
+            was_busy, self.busy = self.busy, True
             while message is not None:
                 await self._take(message)
                 message = await events.next(0.0)
-            self.busy = False
+            self.busy = was_busy
 
     async def _take(self, message: bytes) -> None:
         try:

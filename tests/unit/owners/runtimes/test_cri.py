@@ -5,8 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from grpclib.const import Status
+from grpclib.exceptions import GRPCError
 
 from hwinfod.core.health import State
 from hwinfod.core.owner import ContainerName
@@ -48,6 +51,18 @@ def is_up(bench: Bench, socket: str = CRIO) -> bool:
     return row is not None and bench.values().get(f"hwinfod_runtime_up{{collector=cri,socket={socket}}}") == 1
 
 
+def refuse_status(server: Crio, status: Status) -> None:
+    """Nobody can say how the container A is."""
+    answer = server.answers[cri.CONTAINER_STATUS]
+
+    def refuse(*asked: Any) -> bytes:
+        if asked[0] == cri.encode_container_status(A, verbose=True):
+            raise GRPCError(status, "failed to get container info")
+        return answer(*asked)
+
+    server.answers[cri.CONTAINER_STATUS] = refuse
+
+
 def live(bench: Bench, server: Crio, told: tuple[int, ...]) -> None:
     """One container's life, a second a step; `told` is how many events each step is waited for to make it."""
     steps = (
@@ -73,6 +88,33 @@ def test_a_life_by_events(bench: Bench, serve: Callable[..., Crio]) -> None:
     assert {key: exited.attributes[key] for key in ("runtime", "pod", "container", "image", "exit_code")} == {
         "runtime": "cri-o", "pod": "train-0", "container": "cuda", "image": "train:1.4", "exit_code": "137",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("status", [Status.UNKNOWN, Status.UNAVAILABLE], ids=["of it", "of all"])
+def test_the_end_of_a_container_that_nobody_can_say_more_of(
+    bench: Bench, serve: Callable[..., Crio], status: Status
+) -> None:
+    server = serve()
+    until(bench, lambda: is_up(bench) and server.listeners)
+    server.create(A, "train-0", "cuda")
+    server.start_container(A)
+    until(bench, lambda: len(life(bench, A)) == 2)
+    refuse_status(server, status)
+    bench.clock.advance(1)
+    server.exit(A, 1)
+    until(bench, lambda: len(life(bench, A)) == 3)
+    assert life(bench, A) == ["created", "started", "exited"]
+
+
+def test_a_container_that_has_no_status_costs_itself(bench: Bench, serve: Callable[..., Crio]) -> None:
+    server = serve()
+    refuse_status(server, Status.UNKNOWN)
+    for number, each in enumerate((A, B)):
+        server.create(each, f"train-{number}", "cuda")
+        server.start_container(each)
+    until(bench, lambda: is_up(bench) and len(bench.host.containers.current["cri"]) == 2)
+    pids = {container.name.pod: container.pid for container in bench.host.containers.current["cri"]}
+    assert pids == {"train-0": None, "train-1": 4711}
 
 
 @pytest.mark.parametrize("has_stream", [False, True], ids=["unknown", "ends"])

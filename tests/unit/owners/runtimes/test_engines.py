@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import socket
 import threading
@@ -15,7 +16,8 @@ import pytest
 from hwinfod.core.container import DeviceNode
 from hwinfod.core.health import State
 from hwinfod.core.owner import ContainerName
-from hwinfod.owners.runtimes import engine_http, link, runtime
+from hwinfod.errors import Gone
+from hwinfod.owners.runtimes import engine_http, engines, link, runtime
 from hwinfod.owners.runtimes.collector import EngineContainers
 from hwinfod.sources import docker_engine
 from tests.support.bench import Bench
@@ -39,6 +41,7 @@ class Engine:
         self.asked: list[str] = []
         self.locked: set[str] = set()  # containers that nobody is told of: those connections are `held`
         self.held: list[socket.socket] = []
+        self.removing: set[str] = set()  # containers that cannot be inspected
         self.now = 0
         self.start()
 
@@ -95,6 +98,8 @@ class Engine:
             body = {"Components": [{"Name": self.component}]}
         else:
             body = self.containers.get(path.split("/")[2])
+        if any(name in path for name in self.removing):
+            return b'HTTP/1.0 500 Internal Server Error\r\n\r\n{"message":"container has been removed"}'
         if body is None:
             return b'HTTP/1.0 404 Not Found\r\n\r\n{"message":"No such container"}'
         return b"HTTP/1.0 200 OK\r\nApi-Version: 1.41\r\n\r\n" + json.dumps(body).encode()
@@ -248,6 +253,42 @@ def test_a_list_that_overtakes_the_events(bench: Bench, engine: Engine, monkeypa
     engine.tell(A, "destroy")
     until(bench, lambda: len(life(bench, A)) == 4)
     assert life(bench, A) == ["created", "started", "exited", "deleted"]
+    assert bench.events()[2].attributes["exit_code"] == "137"
+
+
+def test_a_container_that_cannot_be_inspected_while_it_is_removed(bench: Bench, engine: Engine) -> None:
+    """As Podman answers: its end is told all the same, and the others are followed."""
+    follow(bench, engine)
+    engine.create(A, "web")
+    engine.run(A)
+    until(bench, lambda: len(life(bench, A)) == 2)
+    engine.removing.add(A)
+    engine.die(A, 137)
+    lists = engine.asked.count(docker_engine.LIST)
+    until(bench, lambda: engine.asked.count(docker_engine.LIST) > lists)
+    engine.create(B, "other")
+    engine.remove(A)
+    until(bench, lambda: life(bench, B) and len(life(bench, A)) == 4)
+    assert life(bench, A) == ["created", "started", "exited", "deleted"]
+    assert bench.events()[2].attributes["exit_code"] == "137"
+    assert bench.values()[UP.replace("_up", "_connections_lost_total")] == 0
+
+
+def test_an_engine_that_is_gone_with_its_container(
+    bench: Bench, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What its last words told is kept, though nobody is left to ask."""
+    follow(bench, engine)
+    engine.create(A, "web")
+    engine.run(A)
+    until(bench, lambda: len(life(bench, A)) == 2)
+
+    async def gone(*_: object, **__: object) -> bytes:
+        raise Gone(SOCKET, errno.ENOENT)
+
+    monkeypatch.setattr(engines, "get", gone)
+    engine.die(A, 137)
+    until(bench, lambda: len(life(bench, A)) == 3)
     assert bench.events()[2].attributes["exit_code"] == "137"
 
 
