@@ -82,13 +82,13 @@ class ContainerdLink(RuntimeLink):
         pid = task.pid if state == "running" else None
         return replace(container, state=state, pid=pid, exit_code=task.exit_code)
 
-    async def changes(self, message: bytes) -> list[Change]:
+    async def change(self, message: bytes) -> Change | None:
         event = containerd.parse_event(message)
         if event is None or event.namespace == _DOCKERS:
-            return []
+            return None
         if self._namespaces.setdefault(event.container_id, event.namespace) != event.namespace:
-            return []
-        return [Change(event.container_id, event.kind, event.unix_ns, event.exit_code)]
+            return None
+        return Change(event.container_id, event.kind, event.unix_ns, event.exit_code)
 
     async def describe(self, change: Change) -> Container | None:
         if change.container_id in self._described:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from hwinfod.core.container import Container
 from hwinfod.core.owner import ContainerName
-from hwinfod.errors import HwinfodError
 from hwinfod.owners.runtimes.errors import UNIMPLEMENTED, CallFailed, Ended
 from hwinfod.owners.runtimes.ledger import EXITED, OOM, Change
 from hwinfod.owners.runtimes.link import open_channel
@@ -142,21 +141,19 @@ class CriLink(RuntimeLink):
         )
         return with_spec(container, status.spec)
 
-    async def changes(self, message: bytes) -> list[Change]:
+    async def change(self, message: bytes) -> Change | None:
         event = cri.parse_event(message)
         if event.is_sandbox:
-            return []
-        kind = _KINDS.get(event.kind, event.kind)
-        change = Change(event.container_id, kind, event.created_ns)
-        try:
-            status = await self._status(event.container_id, "exited") if kind == EXITED else None
-        except HwinfodError:  # that it ended is known without
-            status = None
+            return None
+        return Change(event.container_id, _KINDS.get(event.kind, event.kind), event.created_ns)
+
+    async def explain_exit(self, change: Change) -> tuple[Change, ...]:
+        status = await self._status(change.container_id, "exited")
         if status is None:
-            return [change]
+            return (change,)
         change = change._replace(exit_code=status.exit_code)
-        killed = Change(event.container_id, OOM, event.created_ns)
-        return [killed, change] if status.reason == _OUT_OF_MEMORY else [change]
+        killed = Change(change.container_id, OOM, change.unix_ns)
+        return (killed, change) if status.reason == _OUT_OF_MEMORY else (change,)
 
     async def describe(self, change: Change) -> Container | None:
         known = self.ledger.containers.get(change.container_id)

@@ -11,7 +11,7 @@ from socket import SO_PEERCRED, SOL_SOCKET
 from typing import TYPE_CHECKING
 
 from hwinfod.errors import ReadError, from_os_error
-from hwinfod.owners.runtimes.errors import NOT_FOUND, CallFailed
+from hwinfod.owners.runtimes.errors import CallFailed
 from hwinfod.owners.runtimes.subscription import Subscription
 from hwinfod.sources.docker_engine import request
 from hwinfod.sources.http_reply import parse_status
@@ -110,4 +110,4 @@ async def _head(reader: asyncio.StreamReader, socket: str, path: str) -> None:
         raise CallFailed(f"{socket}: GET {path}: no answer") from None
     status = parse_status(head)
     if status != 200:
-        raise CallFailed(f"{socket}: GET {path}: {status}", NOT_FOUND if status == 404 else str(status))
+        raise CallFailed(f"{socket}: GET {path}: {status}", str(status))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from hwinfod.core.container import Container, DeviceNode
 from hwinfod.core.owner import ContainerName
-from hwinfod.errors import Gone, HwinfodError, ReadError
+from hwinfod.errors import Gone, ReadError
 from hwinfod.owners.runtimes.engine_http import follow, get
 from hwinfod.owners.runtimes.errors import CallFailed
 from hwinfod.owners.runtimes.ledger import CREATED, EXITED, OOM, STARTED, Change
@@ -112,25 +112,21 @@ class EngineLink(RuntimeLink):
             found.append(DeviceNode(path, os.major(number), os.minor(number)))
         return found
 
-    async def changes(self, message: bytes) -> list[Change]:
+    async def change(self, message: bytes) -> Change | None:
         event = docker_engine.parse_event(message)
         if event is None:
-            return []
+            return None
         if event.kind == _RENAMED:
             await self._rename(event.container_id)
-            return []
-        change = Change(event.container_id, event.kind, event.unix_ns, event.exit_code)
-        if event.kind == EXITED and await self._was_out_of_memory(event.container_id):
-            return [Change(event.container_id, OOM, event.unix_ns), change]
-        return [change]
+            return None
+        return Change(event.container_id, event.kind, event.unix_ns, event.exit_code)
 
-    async def _was_out_of_memory(self, container_id: str) -> bool:
-        """Podman tells of no kill for want of memory, Docker of some. That a container ended is known without."""
-        try:
-            details = await self._inspect(container_id, "exited")
-        except HwinfodError:
-            return False
-        return details is not None and details.was_out_of_memory
+    async def explain_exit(self, change: Change) -> tuple[Change, ...]:
+        """Podman tells of no kill for want of memory, Docker of some."""
+        details = await self._inspect(change.container_id, "exited")
+        if details is None or not details.was_out_of_memory:
+            return (change,)
+        return Change(change.container_id, OOM, change.unix_ns), change
 
     async def _rename(self, container_id: str) -> None:
         self._details.pop(container_id, None)

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from hwinfod.errors import HwinfodError
 
-NOT_FOUND, UNAVAILABLE, UNIMPLEMENTED = "NOT_FOUND", "UNAVAILABLE", "UNIMPLEMENTED"
+UNAVAILABLE, UNIMPLEMENTED = "UNAVAILABLE", "UNIMPLEMENTED"
 
 
 class CallFailed(HwinfodError):
-    """The server answered with an error, or with what is no answer. `status` is gRPC's word for it, or what stands for
-    it in HTTP; "" for the latter."""
+    """The server answered with an error, or with what is no answer. `status` is gRPC's word for it, or HTTP's
+    number; "" for the latter."""
 
     def __init__(self, message: str, status: str = "") -> None:
         super().__init__(message)

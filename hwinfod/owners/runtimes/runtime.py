@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hwinfod.errors import HwinfodError, ParseError, ReadError
-from hwinfod.owners.runtimes.ledger import Ledger
+from hwinfod.owners.runtimes.ledger import EXITED, Ledger
 from hwinfod.owners.runtimes.link import Link
 from hwinfod.owners.runtimes.teller import Teller
 
@@ -54,9 +55,13 @@ class RuntimeLink(Link):
         HwinfodError."""
         raise NotImplementedError
 
-    async def changes(self, message: bytes) -> list[Change]:
-        """What one message of the stream tells of containers. Raises HwinfodError."""
+    async def change(self, message: bytes) -> Change | None:
+        """What one message of the stream tells of a container, if it does. Raises HwinfodError."""
         raise NotImplementedError
+
+    async def explain_exit(self, change: Change) -> tuple[Change, ...]:
+        """An exit with what the runtime tells of it only when asked. Raises HwinfodError."""
+        return (change,)
 
     def containers(self) -> tuple[Container, ...]:
         """What the runtime has, by the latest word."""
@@ -102,14 +107,23 @@ class RuntimeLink(Link):
 
     async def _take(self, message: bytes) -> None:
         try:
-            changes = await self.changes(message)
+            change = await self.change(message)
         except ParseError as error:  # it costs this message: the list will say what it said
             log.debug("%s: %s", self.path, error)
             return
-        for change in changes:
+        if change is None:
+            return
+        for each in await self._explained(change):
             self.events_seen += 1
             self.version += 1
-            await self._apply(change)
+            await self._apply(each)
+
+    async def _explained(self, change: Change) -> tuple[Change, ...]:
+        """That a container ended is known, whatever else cannot be learned of it."""
+        if change.kind == EXITED:
+            with contextlib.suppress(HwinfodError):
+                return await self.explain_exit(change)
+        return (change,)
 
     async def _apply(self, change: Change) -> None:
         news = self.ledger.apply(change)
